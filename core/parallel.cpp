@@ -1,0 +1,172 @@
+#include "mnemo/core/detail/parallel.hpp"
+
+#include <sched.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "mnemo/core/detail/text.hpp"
+
+namespace mnemo {
+namespace {
+
+#if defined(__x86_64__)
+void pause() { __builtin_ia32_pause(); }
+#else
+void pause() {}
+#endif
+
+// How long an idle worker watches for the next job before it sleeps. Operations of a training step
+// follow each other within microseconds; a sleeping thread takes tens of them to wake. Short enough
+// that a busy neighbour gets its processor back.
+constexpr int idle_spins = 2000;
+
+int default_threads() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  const unsigned count = std::thread::hardware_concurrency();
+  return count == 0 ? 1 : static_cast<int>(count);
+}
+
+struct Job {
+  detail::BlockFunction function;
+  const void* context;
+  std::int64_t count;
+  std::atomic<std::int64_t> next{0};
+  std::exception_ptr error;
+  std::mutex error_mutex;
+
+  void work() {
+    for (;;) {
+      const std::int64_t block = next.fetch_add(1, std::memory_order_relaxed);
+      if (block >= count) return;
+      try {
+        function(context, block);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+  }
+};
+
+thread_local bool inside_a_job = false;
+
+class Pool {
+ public:
+  int threads() const { return wanted_.load(std::memory_order_relaxed); }
+
+  void set_threads(int count) {
+    const std::lock_guard lock(mutex_);
+    wanted_ = count;
+    stop();
+  }
+
+  void run(std::int64_t count, detail::BlockFunction function, const void* context) {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (inside_a_job || threads() == 1 || !lock.try_lock()) {
+      for (std::int64_t block = 0; block < count; ++block) function(context, block);
+      return;
+    }
+    start();
+    Job job{.function = function, .context = context, .count = count, .error = {}, .error_mutex = {}};
+    job_.store(&job, std::memory_order_release);
+    ticket_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) ticket_.notify_all();
+
+    inside_a_job = true;
+    job.work();
+    inside_a_job = false;
+    // A worker that took a block finishes it; one that never woke is not waited for.
+    job_.store(nullptr);
+    while (visitors_.load() > 0) wait_a_little();
+    lock.unlock();
+    if (job.error) std::rethrow_exception(job.error);
+  }
+
+ private:
+  void start() {
+    while (static_cast<int>(workers_.size()) < threads() - 1) {
+      workers_.emplace_back([this] { serve(); });
+    }
+  }
+
+  void stop() {
+    stopping_ = true;
+    ticket_.fetch_add(1);
+    ticket_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+    stopping_ = false;
+  }
+
+  void serve() {
+    inside_a_job = true;  // operations called by a block run on this thread alone
+    std::uint32_t seen = 0;
+    while (!stopping_) {
+      // Counted before the job is looked up: its owner takes the job away, then waits until nobody
+      // is counted, and so never leaves while a worker holds a pointer to it.
+      visitors_.fetch_add(1);
+      if (Job* const job = job_.load()) job->work();
+      visitors_.fetch_sub(1);
+      seen = next_ticket(seen);
+    }
+  }
+
+  std::uint32_t next_ticket(std::uint32_t seen) {
+    for (int spin = 0; spin < idle_spins; ++spin) {
+      const std::uint32_t now = ticket_.load(std::memory_order_acquire);
+      if (now != seen) return now;
+      pause();
+    }
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    ticket_.wait(seen, std::memory_order_seq_cst);
+    sleepers_.fetch_sub(1);
+    return ticket_.load(std::memory_order_acquire);
+  }
+
+  static void wait_a_little() {
+    thread_local int spins = 0;
+    if (++spins % 1024 == 0) {
+      std::this_thread::yield();
+    } else {
+      pause();
+    }
+  }
+
+  std::mutex mutex_;  // held by the one thread whose job runs
+  std::vector<std::thread> workers_;
+  std::atomic<int> wanted_{default_threads()};
+  std::atomic<bool> stopping_{false};
+  std::atomic<Job*> job_{nullptr};
+  std::atomic<int> visitors_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<std::uint32_t> ticket_{0};
+};
+
+// Never destroyed: joining the workers at exit would hang a forked child, which has none.
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
+}
+
+}  // namespace
+
+void set_threads(int count) {
+  if (count < 1) detail::fail("set_threads: ", count, " threads; at least 1 is needed");
+  pool().set_threads(count);
+}
+
+int threads() { return pool().threads(); }
+
+namespace detail {
+
+void run_blocks(std::int64_t count, BlockFunction function, const void* context) {
+  if (count > 0) pool().run(count, function, context);
+}
+
+}  // namespace detail
+}  // namespace mnemo

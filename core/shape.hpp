@@ -1,0 +1,77 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace mnemo {
+
+/// The lengths of a tensor's axes, outermost first. Behaves like a vector of int64; up to six axes
+/// are held without an allocation, since a shape is made for every small tensor.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> lengths) : Shape(std::span(lengths.begin(), lengths.size())) {}
+  explicit Shape(std::span<const std::int64_t> lengths) : Shape(lengths.size(), 0) {
+    std::copy(lengths.begin(), lengths.end(), begin());
+  }
+  /// `rank` axes of length `length`.
+  Shape(std::size_t rank, std::int64_t length) : rank_(rank) {
+    if (rank > inline_rank) heap_ = std::make_unique<std::int64_t[]>(rank);
+    std::fill(begin(), end(), length);
+  }
+  Shape(const Shape& other) : Shape(std::span(other.begin(), other.rank_)) {}
+  Shape(Shape&& other) noexcept = default;
+  Shape& operator=(const Shape& other) {
+    if (this != &other) *this = Shape(other);
+    return *this;
+  }
+  Shape& operator=(Shape&& other) noexcept = default;
+
+  std::size_t rank() const { return rank_; }
+  std::size_t size() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  std::int64_t* begin() { return heap_ ? heap_.get() : inline_; }
+  std::int64_t* end() { return begin() + rank_; }
+  const std::int64_t* begin() const { return heap_ ? heap_.get() : inline_; }
+  const std::int64_t* end() const { return begin() + rank_; }
+  std::int64_t& operator[](std::size_t axis) { return begin()[axis]; }
+  std::int64_t operator[](std::size_t axis) const { return begin()[axis]; }
+  std::int64_t back() const { return begin()[rank_ - 1]; }
+  operator std::span<const std::int64_t>() const { return {begin(), rank_}; }
+
+  /// The product of the lengths: how many elements a tensor of this shape has (1 for rank 0).
+  std::int64_t elements() const {
+    std::int64_t count = 1;
+    for (std::int64_t length : *this) count *= length;
+    return count;
+  }
+
+  void push_back(std::int64_t length);
+  void insert(std::size_t axis, std::int64_t length);
+  void erase(std::size_t axis);
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    return a.rank_ == b.rank_ && std::equal(a.begin(), a.end(), b.begin());
+  }
+
+ private:
+  static constexpr std::size_t inline_rank = 6;
+  std::size_t rank_ = 0;
+  std::int64_t inline_[inline_rank] = {};
+  std::unique_ptr<std::int64_t[]> heap_;
+};
+
+/// "[64, 1, 28, 28]"
+std::string to_string(const Shape& shape);
+
+/// NumPy's broadcasting of two shapes: aligned at the last axis, lengths equal or one of them 1.
+/// Throws Error naming `operation` and both shapes where they do not fit.
+Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b);
+
+/// Axis counted from the front: -1 becomes rank - 1. Throws Error naming `operation` if out of range.
+std::size_t normalize_axis(const char* operation, std::int64_t axis, std::size_t rank);
+
+}  // namespace mnemo

@@ -1,0 +1,58 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "mnemo/core/ref.hpp"
+
+namespace mnemo {
+
+/// The bytes behind one or more tensors, and the count of writes to them.
+class Storage : public RefCounted {
+ public:
+  /// Uninitialised bytes, 64-byte aligned, from the cache of freed blocks where it has some.
+  static Ref<Storage> allocate(std::size_t bytes);
+  /// Bytes that `owner` keeps alive: a mapped file, a user's buffer.
+  static Ref<Storage> borrow(void* data, std::size_t bytes, std::shared_ptr<const void> owner);
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  /// Goes up with every write in place; a derivative that kept an older version refuses to be used.
+  std::uint32_t version() const { return version_; }
+  void written() { ++version_; }
+
+ private:
+  Storage(void* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  ~Storage() = default;
+  friend void destroy(Storage* storage) noexcept;
+
+  void* data_;
+  std::size_t bytes_;
+  std::size_t block_ = 0;  // bytes of the cached block this header begins; 0 for borrowed bytes
+  std::uint32_t version_ = 0;
+  std::shared_ptr<const void> owner_;
+};
+
+void destroy(Storage* storage) noexcept;
+
+/// The cache of freed tensor storage. A fresh large buffer costs three times the arithmetic in page
+/// faults, so freed blocks are kept by size and handed out again.
+namespace memory {
+
+struct Statistics {
+  std::size_t in_use;       ///< bytes of blocks that tensors hold now
+  std::size_t peak_in_use;  ///< the most that `in_use` has been
+  std::size_t cached;       ///< bytes of free blocks kept for reuse
+  std::uint64_t reused;     ///< allocations served from the cache so far
+  std::uint64_t fresh;      ///< allocations that had to ask the operating system
+};
+Statistics statistics();
+
+/// The most bytes of free blocks to keep. Default 2 GiB.
+void set_cache_limit(std::size_t bytes);
+
+/// Gives every free block back to the operating system.
+void empty_cache();
+
+}  // namespace memory
+}  // namespace mnemo
