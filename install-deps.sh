@@ -61,18 +61,24 @@ fi
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null ||
-    fail "to install$missing it needs root, and there is no sudo. Run it as root, for example: su -c '$0 $*'"
+    fail "to install$missing it needs root, and there is no sudo. Run it as root, for example: su -c '$0${*:+ $*}'"
   as_root=sudo
 fi
 
+# apt-get without questions; what it prints is shown only where it fails.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 apt() {
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" \
+    </dev/null >"$log" 2>&1 || { cat "$log" >&2; return 1; }
 }
 
-# Whether the package lists that are there know every missing package.
-lists_suffice() {
+# Those of the missing packages that apt's lists do not name, in $unknown.
+find_unknown() {
+  unknown=
   for package in $missing; do
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' || return 1
+    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' ||
+      unknown="$unknown $package"
   done
 }
 
@@ -83,16 +89,14 @@ update() {
 }
 
 updated=no
-lists_suffice || update
-lists_suffice || {
-  unknown=
-  for package in $missing; do
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' || unknown="$unknown $package"
-  done
-  fail "apt knows no package$unknown. mnemo is built on Debian 12 (bookworm), archive section main."
-}
+find_unknown
+if [ -n "$unknown" ]; then
+  update
+  find_unknown
+  [ -z "$unknown" ] || fail "apt finds no package$unknown. Is the network there, and is this Debian 12 or later?"
+fi
 
-echo "install-deps.sh: installing$missing"
+echo "install-deps.sh: installing (this can take two minutes)$missing"
 if ! apt install -y --no-install-recommends $missing; then
   [ $updated = no ] || fail "apt-get install failed; its messages are above."
   update # the lists may have named versions that are gone
