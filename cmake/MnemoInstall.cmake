@@ -3,8 +3,8 @@
 include(CMakePackageConfigHelpers)
 
 get_property(headers GLOBAL PROPERTY MNEMO_HEADERS)
-get_property(opt_in_headers GLOBAL PROPERTY MNEMO_OPT_IN_HEADERS)
-foreach(header ${headers} ${opt_in_headers})
+get_property(other_headers GLOBAL PROPERTY MNEMO_OTHER_HEADERS)
+foreach(header ${headers} ${other_headers})
   cmake_path(GET header PARENT_PATH folder)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mnemo/${folder})
 endforeach()

@@ -1,14 +1,15 @@
 # What the folders' CMakeLists.txt call beside target_sources(mnemo PRIVATE ...), one file a line:
 #   mnemo_headers(tensor.hpp)              installed, and part of <mnemo/mnemo.hpp>
-#   mnemo_opt_in_headers(xtensor.hpp)      installed, included only by those who ask for it
+#   mnemo_other_headers(xtensor.hpp)       installed, but not part of it: opt-in headers, and those
+#                                          details that public templates need
 # A header that is in neither list (those in detail/) is not installed.
 
 function(mnemo_headers)
   _mnemo_collect(MNEMO_HEADERS ${ARGN})
 endfunction()
 
-function(mnemo_opt_in_headers)
-  _mnemo_collect(MNEMO_OPT_IN_HEADERS ${ARGN})
+function(mnemo_other_headers)
+  _mnemo_collect(MNEMO_OTHER_HEADERS ${ARGN})
 endfunction()
 
 # Appends the files to a global property, as paths from the project's root: core/tensor.hpp.

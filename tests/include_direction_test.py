@@ -3,9 +3,9 @@
     include_direction_test.py ROOT
 
 The allowed arrows: nn, optim and io see core, and none of the three sees another; examples and
-tests see everything. An installed header (any outside detail/) includes neither a header of detail/
-nor one of the libraries that mnemo is built with, but for the opt-in header core/xtensor.hpp. Every
-header outside detail/ is in its folder's list of headers, every source in the list of sources.
+tests see everything. An installed header (one in a list mnemo_headers or mnemo_other_headers of its
+folder) includes only installed ones, and none of the libraries that mnemo is built with, but for the
+opt-in header core/xtensor.hpp. Every header outside detail/ is installed, every source is listed.
 """
 import os
 import re
@@ -54,17 +54,32 @@ def project_path(root, path, bracket, target):
     return None
 
 
-def is_installed(path):
-    return path.endswith(".hpp") and "/detail/" not in path and not path.startswith("examples/")
+def read_lists(root, folder):
+    """The words in the calls of the folder's CMakeLists.txt: {"mnemo_headers": {"a.hpp"}, ...}."""
+    with open(os.path.join(root, folder, "CMakeLists.txt"), encoding="utf-8") as file:
+        text = re.sub(r"#.*", "", file.read())
+    lists = {}
+    for call, words in re.findall(r"(\w+)\s*\(([^()]*)\)", text):
+        lists.setdefault(call, set()).update(words.split())
+    return lists
 
 
-def complaints_of_file(root, path):
+def installed_headers(root):
+    found = set()
+    for folder in SEES:
+        lists = read_lists(root, folder)
+        for call in ("mnemo_headers", "mnemo_other_headers"):
+            found.update(f"{folder}/{name}" for name in lists.get(call, ()))
+    return found
+
+
+def complaints_of_file(root, path, installed):
     folder = path.split("/")[0]
     for number, bracket, target in includes(root, path):
         where = f"{path}:{number}"
         inside = project_path(root, path, bracket, target)
         if inside is None:
-            if is_installed(path) and path not in OPT_IN and HEAVY.match(target):
+            if path in installed and path not in OPT_IN and HEAVY.match(target):
                 yield f"{where}: an installed header includes {target}"
             continue
         if inside == "mnemo.hpp":
@@ -75,29 +90,31 @@ def complaints_of_file(root, path):
             yield f"{where}: there is no {inside}"
         if inside.split("/")[0] not in SEES[folder]:
             yield f"{where}: {folder} must not see {inside}"
-        if is_installed(path) and inside in OPT_IN:
+        if path in installed and inside in OPT_IN:
             yield f"{where}: an installed header includes the opt-in header {inside}"
-        if "/detail/" in inside and (is_installed(path) or folder == "examples"):
+        is_user = path in installed or folder == "examples"
+        if is_user and not inside.startswith("examples/") and inside not in installed:
             yield f"{where}: users do not get {inside}"
 
 
-def complaints_of_lists(root, folder):
+def complaints_of_lists(root, folder, installed):
     """Files that the folder's CMakeLists.txt has forgotten."""
-    with open(os.path.join(root, folder, "CMakeLists.txt"), encoding="utf-8") as file:
-        words = set(re.sub(r"#.*", "", file.read()).replace("(", " ").replace(")", " ").split())
+    sources = read_lists(root, folder).get("target_sources", set())
     for path in source_files(root, folder):
-        if is_installed(path) or path.endswith(".cpp"):
-            if path[len(folder) + 1:] not in words:
-                yield f"{path} is not listed in {folder}/CMakeLists.txt"
+        if path.endswith(".hpp") and "/detail/" not in path and path not in installed:
+            yield f"{path} is in no list of headers of {folder}/CMakeLists.txt"
+        if path.endswith(".cpp") and path[len(folder) + 1:] not in sources:
+            yield f"{path} is in no list of sources of {folder}/CMakeLists.txt"
 
 
 def complaints(root):
     found = []
+    installed = installed_headers(root)
     for folder in SEES:
         for path in source_files(root, folder):
-            found.extend(complaints_of_file(root, path))
+            found.extend(complaints_of_file(root, path, installed))
         if folder != "examples":
-            found.extend(complaints_of_lists(root, folder))
+            found.extend(complaints_of_lists(root, folder, installed))
     return found
 
 
@@ -110,7 +127,9 @@ class Rules(unittest.TestCase):
             for folder in SEES:
                 os.makedirs(os.path.join(root, folder, "detail"))
                 with open(os.path.join(root, folder, "CMakeLists.txt"), "w") as file:
-                    file.write("mnemo_headers(\n  a.hpp\n  xtensor.hpp\n  b.cpp\n)\n")
+                    file.write("# a list\nmnemo_headers(\n  a.hpp\n)\nmnemo_other_headers(\n"
+                               "  detail/t.hpp\n  xtensor.hpp\n)\n"
+                               "target_sources(mnemo PRIVATE\n  b.cpp\n)\n")
             for name, text in {"core__a_hpp": "", **files}.items():
                 path = name.replace("__", "/").replace("_hpp", ".hpp").replace("_cpp", ".cpp")
                 with open(os.path.join(root, path), "w") as file:
@@ -119,7 +138,8 @@ class Rules(unittest.TestCase):
 
     def test_a_good_tree(self):
         found = self.complaints_about(
-            nn__a_hpp='#include <vector>\n#include "mnemo/core/a.hpp"\n',
+            nn__a_hpp='#include <vector>\n#include "mnemo/core/detail/t.hpp"\n',
+            core__detail__t_hpp='#include "mnemo/core/a.hpp"\n',
             nn__b_cpp='#include "mnemo/nn/a.hpp"\n#include "mnemo/core/detail/k.hpp"\n#include <cblas.h>\n',
             core__detail__k_hpp="#include <xtensor/xarray.hpp>\n",
             core__xtensor_hpp="#include <xtensor/xarray.hpp>\n",
@@ -155,7 +175,9 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.complaints_about(core__b_cpp='#include "mnemo/core/gone.hpp"\n'),
                          ["core/b.cpp:1: there is no core/gone.hpp"])
         self.assertEqual(self.complaints_about(core__c_hpp=""),
-                         ["core/c.hpp is not listed in core/CMakeLists.txt"])
+                         ["core/c.hpp is in no list of headers of core/CMakeLists.txt"])
+        self.assertEqual(self.complaints_about(core__c_cpp=""),
+                         ["core/c.cpp is in no list of sources of core/CMakeLists.txt"])
 
 
 class Project(unittest.TestCase):

@@ -16,8 +16,9 @@ int main() {
   for (int step = 0; step < 200; ++step) {
     const Tensor error = slope * x + offset - y;
     const auto gradients = grad(mean(error * error), {slope, offset});
-    slope.assign(slope.detach() - 0.1 * gradients[0]);
-    offset.assign(offset.detach() - 0.1 * gradients[1]);
+    NoGrad pause;
+    slope.assign(slope - 0.1 * gradients[0]);
+    offset.assign(offset - 0.1 * gradients[1]);
   }
   std::printf("mnemo %s: slope %.4f, offset %.4f\n", std::string(version()).c_str(), slope.item(),
               offset.item());
