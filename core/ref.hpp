@@ -25,13 +25,23 @@ class RefCounted {
   mutable std::atomic<std::uint32_t> references_{0};
 };
 
+/// How a Ref counts: overloaded for a type that is not complete where it is only passed on.
+template <class T>
+void add_reference(const T* object) {
+  object->retain();
+}
+template <class T>
+void drop_reference(T* object) {
+  if (object->release()) destroy(object);
+}
+
 /// A shared pointer to a RefCounted T. `destroy(T*)`, found by argument, frees the object.
 template <class T>
 class Ref {
  public:
   Ref() = default;
   explicit Ref(T* object) : object_(object) {
-    if (object_) object_->retain();
+    if (object_) add_reference(object_);
   }
   Ref(const Ref& other) : Ref(other.object_) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
@@ -40,7 +50,7 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    if (object_ && object_->release()) destroy(object_);
+    if (object_) drop_reference(object_);
   }
 
   T* get() const { return object_; }

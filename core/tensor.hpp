@@ -16,7 +16,8 @@
 namespace mnemo {
 
 class Node;
-void destroy(Node* node) noexcept;
+void add_reference(const Node* node);
+void drop_reference(Node* node);
 
 /// A handle to an n-dimensional array, contiguous and row-major. Copying a Tensor copies the handle;
 /// both see the same elements (`clone()` copies those). A tensor made by an operation while
@@ -105,7 +106,7 @@ class Tensor {
   /// Whether this handle is the only way to the elements, so that they can be overwritten unseen.
   bool exclusive() const { return body_ && body_->unique() && body_->storage->unique(); }
   /// The same elements as the result of `node`.
-  Tensor with_node(Ref<Node> node) const;
+  Tensor with_node(Ref<Node> node) &&;
 
  private:
   struct Body : RefCounted {
@@ -122,7 +123,7 @@ class Tensor {
     friend void destroy(Body* body) noexcept { delete body; }
   };
 
-  const Body& body() const {
+  Body& body() const {
     if (!body_) throw_undefined();
     return *body_;
   }

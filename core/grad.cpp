@@ -1,0 +1,349 @@
+#include "mnemo/core/grad.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/accumulate.hpp"
+#include "mnemo/core/detail/text.hpp"
+#include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/reduce.hpp"
+
+namespace mnemo {
+namespace {
+
+thread_local bool recording_on = true;
+
+// A node on the way from the outputs to the inputs, and what has flowed into it so far.
+struct Stop {
+  const Node* node;
+  bool needed = false;  // leads to an input, or is one
+  Tensor gradient;
+};
+
+// From node to position, open addressing. Never iterated: the order of the addresses in it must not
+// show anywhere.
+class NodeIndex {
+ public:
+  NodeIndex() : slots_(64) {}
+
+  // The position of `node`, or nullptr.
+  std::int64_t* find(const Node* node) {
+    Slot& slot = slot_of(node);
+    return slot.node ? &slot.position : nullptr;
+  }
+
+  void insert(const Node* node, std::int64_t position) {
+    if (++count_ * 2 > slots_.size()) grow();
+    slot_of(node) = {node, position};
+  }
+
+ private:
+  struct Slot {
+    const Node* node = nullptr;
+    std::int64_t position = 0;
+  };
+
+  // The slot that holds `node`, or the free one where it belongs.
+  Slot& slot_of(const Node* node) {
+    const std::size_t mask = slots_.size() - 1;
+    auto slot = static_cast<std::size_t>(
+        (std::bit_cast<std::uintptr_t>(node) >> 4) * 0x9E3779B97F4A7C15u >> 20);
+    while (slots_[slot & mask].node && slots_[slot & mask].node != node) ++slot;
+    return slots_[slot & mask];
+  }
+
+  void grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    std::swap(old, slots_);
+    for (const Slot& entry : old) {
+      if (entry.node) slot_of(entry.node) = entry;
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t count_ = 0;
+};
+
+// The graph below the outputs in an order where each node comes after those it was made from.
+class Route {
+ public:
+  void add_input(const Node* node) {
+    if (!inputs_.find(node)) inputs_.insert(node, 0);
+  }
+
+  // Depth first with an explicit stack: a chain of a million operations must not overflow the call
+  // stack.
+  void walk_from(const Node* output) {
+    struct Frame {
+      const Node* node;
+      std::size_t next_input;
+      bool needed;
+    };
+    std::vector<Frame> stack;
+    const auto enter = [&](const Node* node) {
+      index_.insert(node, -1);
+      stack.push_back({node, 0, inputs_.find(node) != nullptr});
+    };
+    if (!index_.find(output)) enter(output);
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      if (frame.next_input < frame.node->inputs().size()) {
+        const Node* const below = frame.node->inputs()[frame.next_input++].node.get();
+        if (!below) continue;
+        if (const Stop* const stop = find(below)) {
+          frame.needed |= stop->needed;
+        } else {
+          enter(below);
+        }
+        continue;
+      }
+      const Frame done = frame;
+      stack.pop_back();
+      *index_.find(done.node) = static_cast<std::int64_t>(stops_.size());
+      stops_.push_back({done.node, done.needed, {}});
+      if (!stack.empty()) stack.back().needed |= done.needed;
+    }
+  }
+
+  std::vector<Stop>& stops() { return stops_; }
+  // The stop of `node`, or nullptr if no output leads to it.
+  Stop* find(const Node* node) {
+    const std::int64_t* const position = index_.find(node);
+    return position ? &stops_[static_cast<std::size_t>(*position)] : nullptr;
+  }
+  bool is_input(const Node* node) { return inputs_.find(node) != nullptr; }
+
+ private:
+  NodeIndex inputs_;
+  NodeIndex index_;
+  std::vector<Stop> stops_;
+};
+
+// Adds what a rule gave for one input to what has come there before.
+void flow(Stop& target, Tensor gradient, const Node& from, bool create_graph) {
+  if (gradient.dtype() != target.node->dtype()) {
+    detail::fail("grad: the rule of ", from.name(), " gave ", gradient.dtype(), " for an input of ",
+                 target.node->dtype());
+  }
+  if (!(gradient.shape() == target.node->shape())) {
+    gradient = sum_to(gradient, target.node->shape());
+  }
+  if (!target.gradient.defined()) {
+    target.gradient = std::move(gradient);
+  } else if (!create_graph && target.gradient.exclusive()) {
+    detail::accumulate(target.gradient, gradient);
+  } else {
+    target.gradient = target.gradient + gradient;
+  }
+}
+
+void seed(Route& route, const std::vector<Tensor>& outputs, const GradOptions& options) {
+  const std::vector<Tensor>& given = options.grad_outputs;
+  if (!given.empty() && given.size() != outputs.size()) {
+    detail::fail("grad: ", outputs.size(), " outputs but ", given.size(), " grad_outputs");
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor& output = outputs[i];
+    Tensor gradient;
+    if (!given.empty() && given[i].defined()) {
+      gradient = options.create_graph ? given[i] : given[i].detach();
+      if (!(gradient.shape() == output.shape()) || gradient.dtype() != output.dtype()) {
+        detail::fail("grad: output ", i, " is ", output.shape(), " of ", output.dtype(),
+                     ", its grad_outputs entry is ", gradient.shape(), " of ", gradient.dtype());
+      }
+    } else if (output.elements() == 1) {
+      gradient = ones(output.shape(), output.dtype());
+    } else {
+      detail::fail("grad: output ", i, " has shape ", output.shape(),
+                   "; an output of more or fewer than one element needs grad_outputs");
+    }
+    Stop* const stop = route.find(output.node().get());
+    if (stop->needed) flow(*stop, std::move(gradient), *stop->node, options.create_graph);
+  }
+}
+
+// Hands the gradient of one node to its rule and passes the results on.
+void pull_through(Route& route, const Node& node, Tensor gradient, bool create_graph,
+                  std::vector<std::uint8_t>& flags, std::vector<Tensor>& results) {
+  const std::span<const Node::Input> inputs = node.inputs();
+  flags.assign(inputs.size(), 0);
+  results.assign(inputs.size(), Tensor());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (const Node* below = inputs[i].node.get()) flags[i] = route.find(below)->needed;
+  }
+  static_assert(sizeof(bool) == sizeof(std::uint8_t));
+  Pullback back(node, std::move(gradient), {reinterpret_cast<const bool*>(flags.data()), flags.size()},
+                results);
+  node.apply(back);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!flags[i] || !results[i].defined()) continue;
+    flow(*route.find(inputs[i].node.get()), std::move(results[i]), node, create_graph);
+  }
+}
+
+class Recording {
+ public:
+  explicit Recording(bool on) : before_(std::exchange(recording_on, on)) {}
+  ~Recording() { recording_on = before_; }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  bool before_;
+};
+
+// The gradients of `inputs`, undefined where none of the outputs depends on it.
+std::vector<Tensor> differentiate(const std::vector<Tensor>& outputs,
+                                  const std::vector<Tensor>& inputs, const GradOptions& options) {
+  Route route;
+  for (const Tensor& input : inputs) {
+    if (input.requires_grad()) route.add_input(input.node().get());
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].requires_grad()) {
+      detail::fail("grad: output ", i, " of shape ", outputs[i].shape(),
+                   " was not recorded: nothing it was computed from requires a gradient, or "
+                   "recording was off");
+    }
+    route.walk_from(outputs[i].node().get());
+  }
+  const Recording scope(options.create_graph);
+  seed(route, outputs, options);
+  std::vector<std::uint8_t> flags;
+  std::vector<Tensor> results;
+  std::vector<Stop>& stops = route.stops();
+  for (std::size_t i = stops.size(); i-- > 0;) {
+    Stop& stop = stops[i];
+    if (!stop.needed || stop.node->is_leaf() || !stop.gradient.defined()) continue;
+    Tensor gradient = route.is_input(stop.node) ? stop.gradient : std::move(stop.gradient);
+    pull_through(route, *stop.node, std::move(gradient), options.create_graph, flags, results);
+  }
+  std::vector<Tensor> gradients;
+  gradients.reserve(inputs.size());
+  for (const Tensor& input : inputs) {
+    const Stop* stop = input.requires_grad() ? route.find(input.node().get()) : nullptr;
+    gradients.push_back(stop ? stop->gradient : Tensor());
+  }
+  return gradients;
+}
+
+constexpr const char* unused_hint =
+    " does not take part in the outputs (or was used while recording was off); set allow_unused "
+    "where that is meant";
+
+}  // namespace
+
+NoGrad::NoGrad() : before_(std::exchange(recording_on, false)) {}
+NoGrad::~NoGrad() { recording_on = before_; }
+bool recording() { return recording_on; }
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
+  std::vector<Tensor> gradients = differentiate(outputs, inputs, options);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (gradients[i].defined() || options.allow_unused) continue;
+    detail::fail("grad: input ", i, " of shape ", inputs[i].shape(),
+                 inputs[i].requires_grad() ? unused_hint : " does not require a gradient");
+  }
+  return gradients;
+}
+
+std::vector<Tensor> grad(const Tensor& output, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
+  return grad(std::vector<Tensor>{output}, inputs, options);
+}
+
+Variables grad(const std::vector<Tensor>& outputs, const Variables& inputs,
+               const GradOptions& options) {
+  std::vector<Tensor> tensors;
+  for (const Variable& input : inputs) tensors.push_back(input.tensor);
+  std::vector<Tensor> gradients = differentiate(outputs, tensors, options);
+  Variables named;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (gradients[i].defined()) {
+      named.add(inputs[i].name, std::move(gradients[i]));
+    } else if (!options.allow_unused) {
+      detail::fail("grad: '", inputs[i].name, "' of shape ", tensors[i].shape(),
+                   tensors[i].requires_grad() ? unused_hint : " does not require a gradient");
+    }
+  }
+  return named;
+}
+
+Variables grad(const Tensor& output, const Variables& inputs, const GradOptions& options) {
+  return grad(std::vector<Tensor>{output}, inputs, options);
+}
+
+void Node::set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor* const> tensors) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& tensor = *tensors[i];
+    if (!tensor.defined()) continue;
+    inputs[i].node = tensor.node();
+    if (keep.inputs && (keep.only >> (i < 32 ? i : 31) & 1u)) {
+      inputs[i].kept = tensor;
+      inputs[i].version = tensor.version();
+    }
+  }
+  inputs_ = inputs;
+}
+
+const Tensor& Pullback::input(std::size_t index) const {
+  const Node::Input& input = node_.inputs()[index];
+  if (!input.kept.defined()) {
+    detail::fail(node_.name(), ": the rule reads input ", index, ", which was not kept");
+  }
+  if (input.kept.version() != input.version) {
+    detail::fail(node_.name(), ": the gradient needs input ", index, " of shape ",
+                 input.kept.shape(),
+                 " as it was in the forward pass, but it was written in place since");
+  }
+  return input.kept;
+}
+
+Tensor Pullback::output() const {
+  if (!node_.output_) detail::fail(node_.name(), ": the rule reads the result, which was not kept");
+  if (node_.output_->version() != node_.output_version_) {
+    detail::fail(node_.name(), ": the gradient needs the result of shape ", node_.shape(),
+                 " as it was in the forward pass, but it was written in place since");
+  }
+  Tensor output(node_.output_, node_.shape(), node_.dtype());
+  if (!recording()) return output;
+  return std::move(output).with_node(Ref<Node>(const_cast<Node*>(&node_)));
+}
+
+namespace detail {
+
+bool any_requires_grad(std::span<const Tensor* const> tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* tensor) {
+    return tensor->defined() && tensor->requires_grad();
+  });
+}
+
+}  // namespace detail
+
+// Freeing a node frees the tensors it kept and with them the nodes below; a long chain would do that
+// by recursion, so the nodes that become free meanwhile wait in a list. The list runs through the
+// nodes themselves: a container here would be gone before tensors of static storage duration are.
+void destroy(Node* node) noexcept {
+  thread_local Node* waiting = nullptr;
+  thread_local bool draining = false;
+  node->next_to_free_ = waiting;
+  waiting = node;
+  if (draining) return;
+  draining = true;
+  while (waiting) {
+    Node* const next = waiting;
+    waiting = next->next_to_free_;
+    delete next;
+  }
+  draining = false;
+}
+
+void add_reference(const Node* node) { node->retain(); }
+
+void drop_reference(Node* node) {
+  if (node->release()) destroy(node);
+}
+
+}  // namespace mnemo

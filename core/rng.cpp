@@ -1,0 +1,174 @@
+#include "mnemo/core/rng.hpp"
+
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "mnemo/core/detail/dispatch.hpp"
+#include "mnemo/core/detail/parallel.hpp"
+
+namespace mnemo {
+namespace {
+
+using Words = std::array<std::uint32_t, 4>;
+
+constexpr std::int64_t block_draws = 4096;
+
+// One block of Philox4x32-10; the constants are those of table 2 and section 4.1 of the paper.
+Words philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position) {
+  constexpr std::uint32_t multiplier0 = 0xD2511F53;
+  constexpr std::uint32_t multiplier1 = 0xCD9E8D57;
+  constexpr std::uint32_t weyl0 = 0x9E3779B9;
+  constexpr std::uint32_t weyl1 = 0xBB67AE85;
+  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
+  Words counter{low(position), high(position), low(stream), high(stream)};
+  std::uint32_t key0 = low(seed);
+  std::uint32_t key1 = high(seed);
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t product0 = std::uint64_t{multiplier0} * counter[0];
+    const std::uint64_t product1 = std::uint64_t{multiplier1} * counter[2];
+    counter = {high(product1) ^ counter[1] ^ key0, low(product1), high(product0) ^ counter[3] ^ key1,
+               low(product0)};
+    key0 += weyl0;
+    key1 += weyl1;
+  }
+  return counter;
+}
+
+std::uint64_t word64(const Words& words, int half) {
+  return std::uint64_t{words[2 * half + 1]} << 32 | words[2 * half];
+}
+
+// An integer in [0, range) from 64 random bits: their product's upper half. The bias is below
+// range / 2^64.
+std::uint64_t below(std::uint64_t range, std::uint64_t bits) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<std::uint64_t>(Wide{bits} * range >> 64);
+}
+
+// In [0, 1), with all the bits that T can hold.
+template <class T>
+T unit(std::uint64_t bits) {
+  if constexpr (std::is_same_v<T, float>) {
+    return static_cast<float>(bits >> 40) * 0x1p-24f;
+  } else {
+    return static_cast<double>(bits >> 11) * 0x1p-53;
+  }
+}
+
+}  // namespace
+
+Rng::Rng(std::uint64_t seed, std::uint64_t stream)
+    : state_(from_values(std::vector<std::uint64_t>{seed, stream, 0}, {3})) {}
+
+std::uint64_t Rng::seed() const { return state_.data<std::uint64_t>()[0]; }
+std::uint64_t Rng::stream() const { return state_.data<std::uint64_t>()[1]; }
+std::uint64_t Rng::position() const { return state_.data<std::uint64_t>()[2]; }
+
+Rng Rng::split(std::string_view name) const {
+  // FNV-1a over the name, then one Philox block to mix it with this generator's stream.
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (const char character : name) {
+    hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001B3u;
+  }
+  return Rng(seed(), word64(philox(hash, stream(), ~std::uint64_t{0}), 0));
+}
+
+namespace {
+
+// Fills `result` two elements a block, starting at the state's position, and moves the position on.
+// `pair(words)` gives the two elements.
+template <class T, class Pair>
+void draw(const Tensor& state, const Tensor& result, const Pair& pair) {
+  std::uint64_t* const words = state.mutable_data<std::uint64_t>();
+  const std::uint64_t seed = words[0];
+  const std::uint64_t stream = words[1];
+  const std::uint64_t position = words[2];
+  const std::int64_t count = result.elements();
+  const std::int64_t blocks = (count + 1) / 2;
+  words[2] = position + static_cast<std::uint64_t>(blocks);
+  T* const out = result.mutable_data<T>();
+  detail::parallel_range(blocks, block_draws, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) {
+      const std::pair<T, T> values =
+          pair(philox(seed, stream, position + static_cast<std::uint64_t>(block)));
+      out[2 * block] = values.first;
+      if (2 * block + 1 < count) out[2 * block + 1] = values.second;
+    }
+  });
+}
+
+}  // namespace
+
+Tensor Rng::uniform(const Shape& shape, double low, double high, DType dtype) {
+  if (!(low <= high) || !std::isfinite(low) || !std::isfinite(high)) {
+    detail::fail("uniform: needs finite low <= high, got ", low, " and ", high);
+  }
+  Tensor result(shape, dtype);
+  detail::with_float_type("uniform", dtype, [&]<class T>(std::type_identity<T>) {
+    const auto from = static_cast<T>(low);
+    const auto range = static_cast<T>(high - low);
+    const auto until = static_cast<T>(high);
+    const auto place = [=](std::uint64_t bits) {
+      const T value = from + range * unit<T>(bits);
+      return value < until || range == T(0) ? value : from;  // rounding may have reached `high`
+    };
+    draw<T>(state_, result, [&](const Words& words) {
+      return std::pair(place(word64(words, 0)), place(word64(words, 1)));
+    });
+  });
+  return result;
+}
+
+Tensor Rng::normal(const Shape& shape, double mean, double deviation, DType dtype) {
+  if (!(deviation >= 0.0) || !std::isfinite(deviation) || !std::isfinite(mean)) {
+    detail::fail("normal: needs a finite mean and a finite deviation >= 0, got ", mean, " and ",
+                 deviation);
+  }
+  Tensor result(shape, dtype);
+  detail::with_float_type("normal", dtype, [&]<class T>(std::type_identity<T>) {
+    draw<T>(state_, result, [&](const Words& words) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - unit<double>(word64(words, 0))));
+      const double angle = 2.0 * std::numbers::pi * unit<double>(word64(words, 1));
+      return std::pair(static_cast<T>(mean + deviation * radius * std::cos(angle)),
+                       static_cast<T>(mean + deviation * radius * std::sin(angle)));
+    });
+  });
+  return result;
+}
+
+Tensor Rng::integers(const Shape& shape, std::int64_t low, std::int64_t high) {
+  if (low >= high) detail::fail("integers: needs low < high, got ", low, " and ", high);
+  Tensor result(shape, DType::int64);
+  const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  const auto place = [=](std::uint64_t bits) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + below(range, bits));
+  };
+  draw<std::int64_t>(state_, result, [&](const Words& words) {
+    return std::pair(place(word64(words, 0)), place(word64(words, 1)));
+  });
+  return result;
+}
+
+Tensor Rng::permutation(std::int64_t count) {
+  if (count < 0) detail::fail("permutation: of ", count, " elements");
+  Tensor result({count}, DType::int64);
+  std::int64_t* const order = result.mutable_data<std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i) order[i] = i;
+  if (count < 2) return result;
+  Tensor random({count - 1}, DType::uint64);
+  draw<std::uint64_t>(state_, random, [](const Words& words) {
+    return std::pair(word64(words, 0), word64(words, 1));
+  });
+  const std::uint64_t* const bits = random.data<std::uint64_t>();
+  for (std::int64_t i = count - 1; i > 0; --i) {
+    const std::uint64_t other = below(static_cast<std::uint64_t>(i + 1), bits[count - 1 - i]);
+    std::swap(order[i], order[other]);
+  }
+  return result;
+}
+
+Variables Rng::variables() const { return {{"state", state_}}; }
+
+}  // namespace mnemo
