@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 namespace examples {
@@ -24,6 +25,22 @@ std::int64_t parse_number(const std::string& text, std::int64_t least, std::int6
     throw CLI::ValidationError("'" + text + "' is out of range: " + range + " is needed");
   }
   return value;
+}
+
+/// As a shell reads it back.
+std::string quoted(const std::string& text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string result = "'";
+  for (const char character : text) {
+    if (character == '\'') {
+      result += "'\\''";
+    } else {
+      result += character;
+    }
+  }
+  return result + "'";
 }
 
 }  // namespace
@@ -72,6 +89,7 @@ void CommandLine::number(const std::string& name, const std::string& help,
 }
 
 std::optional<int> CommandLine::parse(int argc, const char* const* argv) {
+  arguments_.assign(argv, argv + argc);
   try {
     app_->parse(argc, argv);
     return std::nullopt;
@@ -83,6 +101,18 @@ std::optional<int> CommandLine::parse(int argc, const char* const* argv) {
                  program_.c_str());
     return 2;
   }
+}
+
+std::string CommandLine::repeated_with(const std::string& with, const std::string& without) const {
+  std::string command;
+  bool present = false;
+  for (const std::string& argument : arguments_) {
+    if (argument == without) continue;
+    present |= argument == with;
+    if (!command.empty()) command += ' ';
+    command += quoted(argument);
+  }
+  return present ? command : command + ' ' + with;
 }
 
 int run_main(const std::string& program, const std::function<int()>& body) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -33,11 +34,16 @@ class CommandLine {
   /// mistake in usage, which it has printed on stderr in one line.
   std::optional<int> parse(int argc, const char* const* argv);
 
+  const std::string& program() const { return program_; }
+  /// The command as it was given, to be shown to the user: with the flag `with`, without `without`.
+  std::string repeated_with(const std::string& with, const std::string& without) const;
+
  private:
   void number(const std::string& name, const std::string& help, const std::string& shown_default,
               std::int64_t least, std::int64_t most, std::function<void(std::int64_t)> set);
 
   std::string program_;
+  std::vector<std::string> arguments_;
   std::unique_ptr<CLI::App> app_;
 };
 
