@@ -1,0 +1,59 @@
+#include "mnemo/core/detail/conv_kernels.hpp"
+
+#include <algorithm>
+
+#include "mnemo/core/detail/conv_gemm.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+template <class T>
+void fill_channels(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const T* bias,
+                   T* images) {
+  for (std::int64_t n = 0; n < batch; ++n) {
+    for (std::int64_t c = 0; c < channels; ++c, images += pixels) {
+      std::fill_n(images, pixels, bias ? bias[c] : T(0));
+    }
+  }
+}
+
+// No product to sum: a side of it is empty.
+bool empty(const ConvGeometry& g) {
+  return g.batch == 0 || g.in_channels == 0 || g.out_channels == 0 || g.in_height == 0 ||
+         g.in_width == 0 || g.out_height == 0 || g.out_width == 0 || g.kernel_height == 0 ||
+         g.kernel_width == 0;
+}
+
+}  // namespace
+
+template <class T>
+void conv_output(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if (empty(g)) return fill_channels(g.batch, g.out_channels, g.out_height * g.out_width, bias, y);
+  conv_output_gemm(g, x, w, bias, y);
+}
+
+template <class T>
+void conv_input(const ConvGeometry& g, const T* u, const T* w, const T* bias, T* x) {
+  if (empty(g)) return fill_channels(g.batch, g.in_channels, g.in_height * g.in_width, bias, x);
+  conv_input_gemm(g, u, w, bias, x);
+}
+
+template <class T>
+void conv_weight(const ConvGeometry& g, const T* x, const T* u, T* w) {
+  if (empty(g)) {
+    std::fill_n(w, g.out_channels * (g.in_channels / g.groups) * g.kernel_height * g.kernel_width,
+                T(0));
+    return;
+  }
+  conv_weight_gemm(g, x, u, w);
+}
+
+template void conv_output(const ConvGeometry&, const float*, const float*, const float*, float*);
+template void conv_input(const ConvGeometry&, const float*, const float*, const float*, float*);
+template void conv_weight(const ConvGeometry&, const float*, const float*, float*);
+template void conv_output(const ConvGeometry&, const double*, const double*, const double*,
+                          double*);
+template void conv_input(const ConvGeometry&, const double*, const double*, const double*, double*);
+template void conv_weight(const ConvGeometry&, const double*, const double*, double*);
+
+}  // namespace mnemo::detail

@@ -1,0 +1,133 @@
+#include "mnemo/core/detail/gemm.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <type_traits>
+
+#include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/detail/text.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+// OpenBLAS on several threads rounds differently and fights our pool for the processors. Its
+// pthread build counts threads for the whole process, its OpenMP build for each calling thread, and
+// anybody may have changed the number since: so both are looked at, which costs a nanosecond.
+void use_one_blas_thread() {
+  thread_local bool pinned = false;
+  if (pinned && openblas_get_num_threads() == 1) return;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  openblas_set_num_threads(1);
+  pinned = true;
+}
+
+void cblas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
+                float alpha, const float* a, blasint lda, const float* b, blasint ldb, float beta,
+                float* c, blasint ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void cblas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
+                double alpha, const double* a, blasint lda, const double* b, blasint ldb,
+                double beta, double* c, blasint ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+template <class T>
+void scale(std::int64_t m, std::int64_t n, T beta, T* c, std::int64_t ldc) {
+  if (beta == T(1)) return;
+  for (std::int64_t i = 0; i < m; ++i) {
+    T* const row = c + i * ldc;
+    if (beta == T(0)) {
+      std::fill_n(row, n, T(0));
+    } else {
+      for (std::int64_t j = 0; j < n; ++j) row[j] *= beta;
+    }
+  }
+}
+
+void check_sizes(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t lda, std::int64_t ldb,
+                 std::int64_t ldc) {
+  if (std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<blasint>::max()) {
+    fail("matrix product: [", m, ", ", k, "] by [", k, ", ", n,
+         "] has a side longer than this build of OpenBLAS can count");
+  }
+}
+
+struct Blocks {
+  std::int64_t rows, columns;
+};
+
+// OpenBLAS 0.3.21 multiplies up to this volume straight from the operands, at full speed; above it,
+// it copies both into panels first, which pays for itself on blocks of at least 128 by 128.
+constexpr std::int64_t unpacked_volume = 1'000'000;
+
+std::int64_t round_down(std::int64_t value, std::int64_t step) { return value / step * step; }
+
+// The borders may depend on the sizes only. Blocks are large enough to run at the speed of the
+// whole, and there are at least four where the product is worth sharing out.
+Blocks cut(bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k) {
+  if (m * n <= unpacked_volume / std::max<std::int64_t>(k, 1)) return {m, n};
+  if (k <= 128 && !transpose_b) {  // thin: many small blocks that need no panels
+    const std::int64_t side = 96;
+    const std::int64_t area = unpacked_volume / k;
+    if (m >= n) {
+      const std::int64_t columns = std::min(n, side);
+      return {std::max(side, round_down(area / columns, 16)), columns};
+    }
+    const std::int64_t rows = std::min(m, side);
+    return {rows, std::max(side, round_down(area / rows, 16))};
+  }
+  const auto piece = [](std::int64_t longer) -> std::int64_t {
+    return longer < 256 ? 64 : longer < 1024 ? 128 : 256;
+  };
+  return n >= m ? Blocks{std::min<std::int64_t>(m, 1024), piece(n)}
+                : Blocks{piece(m), std::min<std::int64_t>(n, 1024)};
+}
+
+}  // namespace
+
+template <class T>
+void gemm_serial(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                 T alpha, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
+                 std::int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0 || alpha == T(0)) return scale(m, n, beta, c, ldc);
+  check_sizes(m, n, k, lda, ldb, ldc);
+  use_one_blas_thread();
+  const auto size = [](std::int64_t value) { return static_cast<blasint>(value); };
+  cblas_gemm(transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
+             size(m), size(n), size(k), alpha, a, size(lda), b, size(ldb), beta, c, size(ldc));
+}
+
+template <class T>
+void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
+          T alpha, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
+          std::int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  const Blocks block = cut(transpose_b, m, n, k);
+  const std::int64_t down = (m + block.rows - 1) / block.rows;
+  const std::int64_t across = (n + block.columns - 1) / block.columns;
+  parallel_blocks(down * across, [&](std::int64_t index) {
+    const std::int64_t i = index / across * block.rows, j = index % across * block.columns;
+    gemm_serial(transpose_a, transpose_b, std::min(block.rows, m - i),
+                std::min(block.columns, n - j), k, alpha, a + (transpose_a ? i : i * lda), lda,
+                b + (transpose_b ? j * ldb : j), ldb, beta, c + i * ldc + j, ldc);
+  });
+}
+
+template void gemm_serial(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*,
+                          std::int64_t, const float*, std::int64_t, float, float*, std::int64_t);
+template void gemm_serial(bool, bool, std::int64_t, std::int64_t, std::int64_t, double,
+                          const double*, std::int64_t, const double*, std::int64_t, double, double*,
+                          std::int64_t);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*,
+                   std::int64_t, const float*, std::int64_t, float, float*, std::int64_t);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*,
+                   std::int64_t, const double*, std::int64_t, double, double*, std::int64_t);
+
+}  // namespace mnemo::detail
