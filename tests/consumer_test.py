@@ -13,6 +13,8 @@ import subprocess
 import sys
 import unittest
 
+import numpy
+
 options = None
 
 
@@ -124,8 +126,12 @@ class Consumer(unittest.TestCase):
                 text = file.read()
             self.assertNotIn(options.source, text, path)
             self.assertNotIn("xtensor", text, path)
-        if os.path.exists(os.path.join(options.source, "io/inspect.py")):
-            self.assertIn("usage", run(sys.executable, f"{prefix}/bin/mnemo-inspect", "--help").lower())
+
+    def test_inspector(self):
+        prefix = installed("inspector_prefix")
+        numpy.savez("weights.npz", weight=numpy.arange(6.0).reshape(2, 3))
+        listing = run(sys.executable, f"{prefix}/bin/mnemo-inspect", "ls", "weights.npz")
+        self.assertRegex(listing, r"weight\s.*2.*3.*float64")
 
     def test_debian_package(self):
         directory = fresh("package")
