@@ -6,27 +6,15 @@
 ///   dcgan --resume            goes on where that was stopped, killed or finished, bit for bit
 #include <array>
 #include <cstdint>
+#include <mnemo/mnemo.hpp>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "common/command_line.hpp"
 #include "common/data.hpp"
 #include "common/png.hpp"
 #include "common/run.hpp"
 #include "common/stop.hpp"
-#include "mnemo/core/grad.hpp"
-#include "mnemo/core/arithmetic.hpp"
-#include "mnemo/core/parallel.hpp"
-#include "mnemo/core/rng.hpp"
-#include "mnemo/io/batches.hpp"
-#include "mnemo/nn/activations.hpp"
-#include "mnemo/nn/batch_norm.hpp"
-#include "mnemo/nn/conv.hpp"
-#include "mnemo/nn/dense.hpp"
-#include "mnemo/nn/losses.hpp"
-#include "mnemo/nn/sequential.hpp"
-#include "mnemo/nn/shape_layers.hpp"
-#include "mnemo/optim/adam.hpp"
 
 namespace {
 
