@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mnemo/core/variables.hpp"
@@ -111,6 +112,11 @@ class CheckpointManager {
   std::optional<std::filesystem::path> best() const;
 
  private:
+  void remove_old(std::int64_t saved) const;
+  std::vector<std::int64_t> best_steps() const;
+  std::vector<std::pair<double, std::int64_t>> by_metric() const;  // best first
+  bool readable(const std::filesystem::path& path) const;
+
   std::filesystem::path folder_;
   ManagerOptions options_;
 };
