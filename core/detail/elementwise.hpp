@@ -5,6 +5,7 @@
 #include <utility>
 #include <xsimd/xsimd.hpp>
 
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/spans.hpp"
 #include "mnemo/core/differentiable.hpp"
@@ -207,9 +208,6 @@ Tensor derivative(const Pullback& back, const char* name, const F& f) {
     });
   }
 }
-
-/// Throws Error unless all inputs are of one dtype that computes.
-void expect_one_dtype(const char* name, std::span<const Tensor* const> inputs);
 
 /// The value of an elementwise operation and its record. `value` takes one batch an input.
 template <class Value, class... F, class... Inputs>

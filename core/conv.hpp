@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+
+#include "mnemo/core/tensor.hpp"
+
+namespace mnemo {
+
+/// A length for each of an image's two axes: `3` for both, or `{3, 5}` for height and width.
+struct Pair {
+  std::int64_t height;
+  std::int64_t width;
+  constexpr Pair(std::int64_t both) : height(both), width(both) {}  // NOLINT: implicit on purpose
+  constexpr Pair(int both) : Pair(static_cast<std::int64_t>(both)) {}  // NOLINT
+  constexpr Pair(std::int64_t height_, std::int64_t width_) : height(height_), width(width_) {}
+};
+
+struct ConvOptions {
+  Pair stride = 1;
+  Pair padding = 0;  ///< zeros added on both sides
+  Pair dilation = 1;
+  std::int64_t groups = 1;
+};
+
+struct ConvTransposeOptions {
+  Pair stride = 1;
+  Pair padding = 0;         ///< taken off on both sides of the result
+  Pair output_padding = 0;  ///< added to the result at the bottom and the right; below stride
+  Pair dilation = 1;
+  std::int64_t groups = 1;
+};
+
+/// Cross-correlation, as every framework calls convolution: x [batch, in, h, w],
+/// weight [out, in / groups, kh, kw], bias [out] or undefined; gives [batch, out, oh, ow] with
+/// oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. Differentiable to any
+/// order. Throws Error where ranks, channels or sizes do not fit.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const ConvOptions& options = {});
+
+/// The adjoint of conv2d in its input: x [batch, in, h, w], weight [in, out / groups, kh, kw], bias
+/// [out] or undefined; gives [batch, out, oh, ow] with
+/// oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1.
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvTransposeOptions& options = {});
+
+}  // namespace mnemo

@@ -1,0 +1,217 @@
+#include "mnemo/core/softmax.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <xsimd/xsimd.hpp>
+
+#include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/dispatch.hpp"
+#include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/math.hpp"
+#include "mnemo/core/reduce.hpp"
+
+namespace mnemo {
+namespace {
+
+constexpr std::int64_t block_elements = 16384;
+
+// The rest of a row that fills no vector, padded with `filler`.
+template <class T>
+xsimd::batch<T> load_rest(const T* x, std::int64_t count, T filler) {
+  T padded[xsimd::batch<T>::size];
+  std::fill(std::begin(padded), std::end(padded), filler);
+  std::copy_n(x, count, padded);
+  return xsimd::batch<T>::load_unaligned(padded);
+}
+
+template <class T>
+T largest(const T* x, std::int64_t count) {
+  return *std::max_element(x, x + count);
+}
+
+// log of the sum of e^(x - shift).
+template <class T>
+double log_sum_exp(const T* x, std::int64_t count, T shift) {
+  using Batch = xsimd::batch<T>;
+  constexpr std::int64_t width = Batch::size;
+  const Batch offset(shift);
+  Batch sums(T(0));
+  std::int64_t i = 0;
+  for (; i + width <= count; i += width) sums += xsimd::exp(Batch::load_unaligned(x + i) - offset);
+  if (i < count) {
+    sums += xsimd::exp(load_rest(x + i, count - i, -std::numeric_limits<T>::infinity()) - offset);
+  }
+  return std::log(static_cast<double>(xsimd::hadd(sums)));
+}
+
+// Runs `body(x_row, out_row)` for each row of the last axis.
+template <class T, class Body>
+void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length,
+                  const Body& body) {
+  const std::int64_t length = x.size(-1);
+  const std::int64_t rows = length == 0 ? 0 : x.elements() / length;
+  const T* const from = x.data<T>();
+  T* const to = result.mutable_data<T>();
+  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
+  detail::parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      body(row, from + row * length, to + row * out_length);
+    }
+  });
+}
+
+void expect_an_axis(const char* name, const Tensor& x) {
+  if (x.rank() == 0) detail::fail(name, ": needs an axis, got a tensor of rank 0");
+}
+
+}  // namespace
+
+Tensor log_softmax(const Tensor& x) {
+  expect_an_axis("log_softmax", x);
+  Tensor result(x.shape(), x.dtype());
+  detail::with_float_type("log_softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const std::int64_t length = x.size(-1);
+    for_each_row<T>(x, result, length, [&](std::int64_t, const T* from, T* to) {
+      const T top = largest(from, length);
+      const auto rest = static_cast<T>(log_sum_exp(from, length, top));
+      for (std::int64_t i = 0; i < length; ++i) to[i] = (from[i] - top) - rest;
+    });
+  });
+  const auto rule = [](Pullback& back) {
+    back.to(0, [&] {
+      const Tensor& g = back.gradient();
+      return g - exp(back.output()) * sum(g, {.axes = {-1}, .keepdims = true});
+    });
+  };
+  return record("log_softmax", std::move(result), {.output = true}, rule, x);
+}
+
+Tensor softmax(const Tensor& x) {
+  expect_an_axis("softmax", x);
+  Tensor result(x.shape(), x.dtype());
+  detail::with_float_type("softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const std::int64_t length = x.size(-1);
+    for_each_row<T>(x, result, length, [&](std::int64_t, const T* from, T* to) {
+      using Batch = xsimd::batch<T>;
+      constexpr std::int64_t width = Batch::size;
+      const T top = largest(from, length);
+      const Batch offset(top);
+      Batch sums(T(0));
+      std::int64_t i = 0;
+      for (; i + width <= length; i += width) {
+        const Batch value = xsimd::exp(Batch::load_unaligned(from + i) - offset);
+        value.store_unaligned(to + i);
+        sums += value;
+      }
+      if (i < length) {
+        T rest[Batch::size];
+        const Batch value =
+            xsimd::exp(load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
+        value.store_unaligned(rest);
+        std::copy_n(rest, length - i, to + i);
+        sums += value;
+      }
+      const T inverse = T(1) / xsimd::hadd(sums);
+      for (i = 0; i < length; ++i) to[i] *= inverse;
+    });
+  });
+  const auto rule = [](Pullback& back) {
+    back.to(0, [&] {
+      const Tensor y = back.output();
+      const Tensor gy = back.gradient() * y;
+      return gy - y * sum(gy, {.axes = {-1}, .keepdims = true});
+    });
+  };
+  return record("softmax", std::move(result), {.output = true}, rule, x);
+}
+
+Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
+  if (labels.dtype() != DType::int64) {
+    detail::fail("one_hot: labels are ", labels.dtype(), ", not int64");
+  }
+  if (classes < 1) detail::fail("one_hot: ", classes, " classes; at least 1 is needed");
+  Shape shape = labels.shape();
+  shape.push_back(classes);
+  Tensor result = zeros(shape, dtype);
+  const std::int64_t* const label = labels.data<std::int64_t>();
+  detail::with_float_type("one_hot", dtype, [&]<class T>(std::type_identity<T>) {
+    T* const out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < labels.elements(); ++i) {
+      if (label[i] < 0 || label[i] >= classes) {
+        detail::fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
+      }
+      out[i * classes + label[i]] = T(1);
+    }
+  });
+  return result;
+}
+
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  constexpr const char* name = "softmax_cross_entropy";
+  if (logits.rank() != 2 || labels.rank() != 1 || logits.size(0) != labels.size(0) ||
+      labels.dtype() != DType::int64) {
+    detail::fail(name, ": takes logits [rows, classes] and int64 labels [rows], got ",
+                 logits.shape(), " and ", labels.shape(), " of ", labels.dtype());
+  }
+  const std::int64_t rows = logits.size(0);
+  const std::int64_t classes = logits.size(1);
+  const std::int64_t* const label = labels.data<std::int64_t>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (label[row] < 0 || label[row] >= classes) {
+      detail::fail(name, ": label ", label[row], " at position ", row, " is outside [0, ", classes,
+                   ")");
+    }
+  }
+  Tensor result({rows}, logits.dtype());
+  // Largest logit and log of the sum of each row, so that the gradient needs no second search.
+  Tensor normalizer({rows, 2}, logits.dtype());
+  detail::with_float_type(name, logits.dtype(), [&]<class T>(std::type_identity<T>) {
+    T* const normalizers = normalizer.mutable_data<T>();
+    for_each_row<T>(logits, result, 1, [&](std::int64_t row, const T* from, T* to) {
+      const T top = largest(from, classes);
+      const double rest = log_sum_exp(from, classes, top);
+      normalizers[2 * row] = top;
+      normalizers[2 * row + 1] = static_cast<T>(rest);
+      *to = static_cast<T>(rest - static_cast<double>(from[label[row]] - top));
+    });
+  });
+  const auto first_order = [normalizer](Pullback& back) {
+    const Tensor x = back.input(0);
+    Tensor gradient(x.shape(), x.dtype());
+    detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+      const std::int64_t length = x.size(1);
+      const T* const g = back.gradient().data<T>();
+      const T* const normalizers = normalizer.data<T>();
+      const std::int64_t* const chosen = back.input(1).data<std::int64_t>();
+      for_each_row<T>(x, gradient, length, [&](std::int64_t row, const T* from, T* to) {
+        using Batch = xsimd::batch<T>;
+        constexpr std::int64_t width = Batch::size;
+        const Batch top(normalizers[2 * row]);
+        const Batch rest_of(normalizers[2 * row + 1]);
+        const Batch scale(g[row]);
+        const auto share = [&](const Batch& v) { return scale * xsimd::exp((v - top) - rest_of); };
+        std::int64_t i = 0;
+        for (; i + width <= length; i += width) {
+          share(Batch::load_unaligned(from + i)).store_unaligned(to + i);
+        }
+        if (i < length) {
+          T rest[Batch::size];
+          share(load_rest(from + i, length - i, T(0))).store_unaligned(rest);
+          std::copy_n(rest, length - i, to + i);
+        }
+        to[chosen[row]] -= g[row];
+      });
+    });
+    back.give(0, gradient);
+  };
+  const auto defined_as = [](const Tensor& x, const Tensor& chosen) {
+    const Tensor chances = one_hot(chosen, x.size(1), x.dtype());
+    return -sum(log_softmax(x) * chances, {.axes = {-1}});
+  };
+  return record_fused(name, std::move(result), {.inputs = true}, first_order, defined_as, logits,
+                      labels);
+}
+
+}  // namespace mnemo

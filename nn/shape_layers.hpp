@@ -1,0 +1,25 @@
+#pragma once
+#include "mnemo/nn/module.hpp"
+
+namespace mnemo::nn {
+
+/// Gives each sample another shape: [batch, ...] becomes [batch, shape...]. One length may be -1.
+class Reshape : public Module {
+ public:
+  explicit Reshape(Shape shape) : shape_(std::move(shape)) {}
+  /// Throws Error where the elements of a sample do not fit.
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+
+ private:
+  Shape shape_;
+};
+
+/// [batch, ...] becomes [batch, elements of a sample].
+class Flatten : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override { return "Flatten"; }
+};
+
+}  // namespace mnemo::nn

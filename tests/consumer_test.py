@@ -1,0 +1,196 @@
+"""Links a program outside the tree with mnemo in every way that the README promises.
+
+    consumer_test.py --source DIR --build DIR --compiler CXX [unittest's arguments]
+
+Works in the current folder. The build in DIR must be complete.
+"""
+import argparse
+import glob
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import unittest
+
+import numpy
+
+options = None
+
+
+def run(*command, **environment):
+    """Runs a command, returns what it printed; fails with all of that where it fails."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment},
+                          stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise AssertionError(f"{shlex.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+def fresh(name):
+    """The path of an empty folder."""
+    path = os.path.abspath(name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
+def installed(name):
+    """mnemo installed under a new prefix."""
+    prefix = fresh(name)
+    run("cmake", "--install", options.build, "--prefix", prefix)
+    return prefix
+
+
+def build_with_cmake(name, *arguments):
+    """Configures, builds and runs the consumer; returns what the program printed."""
+    directory = fresh(name)
+    run("cmake", "-G", "Ninja", "-S", os.path.join(options.source, "tests/consumer"),
+        "-B", directory, f"-DCMAKE_CXX_COMPILER={options.compiler}", *arguments)
+    run("cmake", "--build", directory)
+    return run(os.path.join(directory, "consumer"))
+
+
+def build_with_pkg_config(prefix, name, *flags, compiler=None):
+    """Compiles, links and runs the consumer by hand with the flags that pkg-config gives."""
+    pc = glob.glob(os.path.join(prefix, "**/pkgconfig"), recursive=True)
+    found = shlex.split(run("pkg-config", "--cflags", "--libs", "--static", "mnemo",
+                            PKG_CONFIG_PATH=pc[0]))
+    program = os.path.join(fresh(name), "consumer")
+    run(compiler or options.compiler, "-std=c++20", *flags,
+        os.path.join(options.source, "tests/consumer/main.cpp"), "-o", program, *found)
+    library = os.path.dirname(pc[0])  # for a shared mnemo
+    return run(program, LD_LIBRARY_PATH=library)
+
+
+class Consumer(unittest.TestCase):
+    def assert_trained(self, output):
+        self.assertIn("slope 3.0000, offset 0.5000", output)
+
+    def test_find_package(self):
+        self.assert_trained(build_with_cmake("by_find_package",
+                                             f"-DCMAKE_PREFIX_PATH={installed('prefix')}"))
+
+    def test_find_package_and_pkg_config_after_the_prefix_moved(self):
+        moved = os.path.abspath("moved/to/a folder")
+        shutil.rmtree("moved", ignore_errors=True)
+        os.makedirs(os.path.dirname(moved))
+        os.rename(installed("before"), moved)
+        self.assert_trained(build_with_cmake("by_moved", f"-DCMAKE_PREFIX_PATH={moved}"))
+        self.assert_trained(build_with_pkg_config(moved, "by_moved_pc"))
+
+    def test_pkg_config(self):
+        self.assert_trained(build_with_pkg_config(installed("pc_prefix"), "by_pkg_config"))
+
+    def test_other_standard_compiler_and_processor(self):
+        prefix = installed("other_prefix")
+        for flags in ("-std=c++2b", "-march=native", "-O2 -D_GLIBCXX_ASSERTIONS"):
+            self.assert_trained(build_with_pkg_config(prefix, "by_flags", *flags.split(),
+                                                      "-Wall", "-Wextra", "-Wpedantic",
+                                                      "-Wshadow", "-Werror"))
+        clang = shutil.which("clang++")
+        if clang:
+            for standard in ("-std=c++20", "-std=c++2b"):
+                self.assert_trained(build_with_pkg_config(prefix, "by_clang", standard,
+                                                          "-Wall", "-Wextra", "-Werror",
+                                                          compiler=clang))
+
+    def test_sanitizers_in_the_consumer_alone(self):
+        prefix = installed("sanitized_prefix")
+        self.assert_trained(build_with_pkg_config(
+            prefix, "by_sanitized", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"))
+
+    def test_version_is_asked_for(self):
+        prefix = installed("version_prefix")
+        directory = fresh("wrong_version")
+        shutil.copy(os.path.join(options.source, "tests/consumer/main.cpp"), directory)
+        with open(os.path.join(directory, "CMakeLists.txt"), "w") as file:
+            file.write("cmake_minimum_required(VERSION 3.25)\nproject(old LANGUAGES CXX)\n"
+                       "find_package(mnemo 99.0 CONFIG REQUIRED)\n")
+        with self.assertRaisesRegex(AssertionError, "99.0"):
+            run("cmake", "-S", directory, "-B", os.path.join(directory, "build"),
+                f"-DCMAKE_PREFIX_PATH={prefix}")
+
+    def test_installed_files(self):
+        prefix = installed("listed_prefix")
+        headers = [os.path.relpath(path, os.path.join(prefix, "include"))
+                   for path in glob.glob(f"{prefix}/include/**/*", recursive=True)
+                   if os.path.isfile(path)]
+        self.assertIn("mnemo/mnemo.hpp", headers)
+        self.assertIn("mnemo/core/tensor.hpp", headers)
+        self.assertNotIn("mnemo/core/detail/gemm.hpp", headers)
+        for path in glob.glob(f"{prefix}/**/*.cmake", recursive=True) + glob.glob(
+                f"{prefix}/**/*.pc", recursive=True):
+            with open(path) as file:
+                text = file.read()
+            self.assertNotIn(options.source, text, path)
+            self.assertNotIn("xtensor", text, path)
+
+    def test_inspector(self):
+        prefix = installed("inspector_prefix")
+        numpy.savez("weights.npz", weight=numpy.arange(6.0).reshape(2, 3))
+        listing = run(sys.executable, f"{prefix}/bin/mnemo-inspect", "ls", "weights.npz")
+        self.assertRegex(listing, r"weight\s.*2.*3.*float64")
+
+    def test_debian_package(self):
+        directory = fresh("package")
+        run("cpack", "-G", "DEB", "--config", os.path.join(options.build, "CPackConfig.cmake"),
+            "-B", directory)
+        (package,) = glob.glob(f"{directory}/libmnemo-dev_*.deb")
+        fields = run("dpkg-deb", "--field", package)
+        self.assertRegex(fields, r"(?m)^Package: libmnemo-dev$")
+        self.assertRegex(fields, r"(?m)^Depends: .*libopenblas-dev")
+        run("dpkg-deb", "-x", package, f"{directory}/root")
+        self.assert_trained(build_with_cmake("by_package",
+                                             f"-DCMAKE_PREFIX_PATH={directory}/root/usr"))
+
+
+    def test_each_header_stands_alone(self):
+        """Each installed header compiles by itself, without a warning, and brings no heavy one."""
+        include = os.path.join(installed("header_prefix"), "include")
+        headers = sorted(glob.glob(f"{include}/mnemo/**/*.hpp", recursive=True))
+        self.assertGreater(len(headers), 10)
+        for header in headers:
+            name = os.path.relpath(header, include)
+            with open(header) as file:
+                text = file.read()
+            self.assertEqual(text.count("#pragma once"), 1, name)
+            if name == "mnemo/core/xtensor.hpp" or "/detail/" in name:
+                continue  # the opt-in header, and parts of headers that were compiled with them
+            with open("alone.cpp", "w") as file:
+                file.write(f"#include <{name}>\n#include <{name}>\n")
+            found = run(options.compiler, "-std=c++20", "-fsyntax-only", "-H", "-Wall", "-Wextra",
+                        "-Wpedantic", "-Wshadow", "-Werror", f"-I{include}", "alone.cpp")
+            self.assertNotRegex(found, r"/(xtensor|xtl|xsimd)/|/(cblas|zip|zlib)\.h", name)
+
+
+class Rebuilt(unittest.TestCase):
+    """Ways that compile the library once more."""
+
+    def assert_trained(self, output):
+        self.assertIn("slope 3.0000, offset 0.5000", output)
+
+    def test_fetch_content(self):
+        self.assert_trained(build_with_cmake(
+            "by_fetch_content", f"-DMNEMO_SOURCE={options.source}", "-DMNEMO_NATIVE=OFF",
+            "-DCMAKE_BUILD_TYPE=Debug"))
+
+    def test_shared_library(self):
+        directory = fresh("shared_build")
+        prefix = fresh("shared_prefix")
+        run("cmake", "-G", "Ninja", "-S", options.source, "-B", directory,
+            f"-DCMAKE_CXX_COMPILER={options.compiler}", "-DBUILD_SHARED_LIBS=ON", "-DMNEMO_NATIVE=OFF", "-DMNEMO_TESTS=OFF",
+            "-DMNEMO_EXAMPLES=OFF", "-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_INSTALL_PREFIX={prefix}")
+        run("cmake", "--build", directory, "--target", "install")
+        self.assertEqual(glob.glob(f"{prefix}/**/*.a", recursive=True), [])
+        self.assert_trained(build_with_cmake("by_shared", f"-DCMAKE_PREFIX_PATH={prefix}"))
+        self.assert_trained(build_with_pkg_config(prefix, "by_shared_pc"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("--source", "--build", "--compiler"):
+        parser.add_argument(name, required=True)
+    options, rest = parser.parse_known_args()
+    unittest.main(argv=[sys.argv[0], *rest])
