@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -199,6 +201,7 @@ TEST_CASE("resume: a damaged newest checkpoint is passed over, and what is later
   CHECK(result.status == 0);
   CHECK(contains(result.output, "step_00000040.npz"));
   CHECK(!fs::exists(out + "/samples_00000050.png"));
+  CHECK(fs::exists(newest + ".damaged"));
   check_same_end(folder / "whole", out);
 
   // Nothing to do is no mistake, and changes nothing.
