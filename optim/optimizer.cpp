@@ -115,7 +115,9 @@ void Optimizer::step(const Variables& gradients) {
     }
   }
   detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
-    const auto& [index, begin] = pieces[static_cast<std::size_t>(number)];
+    const Piece& piece = pieces[static_cast<std::size_t>(number)];
+    const std::size_t index = piece.parameter;
+    const std::int64_t begin = piece.begin;
     const Tensor& gradient = given[index];
     const Target& target = targets[index];
     detail::with_float_type(kind_, gradient.dtype(), [&]<class T>(std::type_identity<T>) {
