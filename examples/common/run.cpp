@@ -209,8 +209,9 @@ void TrainingRun::save_if_due() {
 
 void TrainingRun::save() {
   log_->sync();  // first: a checkpoint must not be newer than the log
-  const auto keep = static_cast<std::size_t>(options_.keep);
-  checkpoint_ = mnemo::io::CheckpointManager(folder_, {.keep = keep}).save(step(), state_);
+  mnemo::io::ManagerOptions manager;
+  manager.keep = static_cast<std::size_t>(options_.keep);
+  checkpoint_ = mnemo::io::CheckpointManager(folder_, manager).save(step(), state_);
   saved_step_ = step();
 }
 
