@@ -1,13 +1,13 @@
 /// Drives the built dcgan program: a run that is stopped, or killed at any moment, and resumed must end
 /// with the same bytes as one that was left alone, on any number of threads.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -55,8 +55,8 @@ pid_t start(const Arguments& arguments, const std::string& log) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    if (std::freopen(log.c_str(), "w", stdout) == nullptr) ::_exit(126);
-    ::dup2(STDOUT_FILENO, STDERR_FILENO);
+    const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (::dup2(output, STDOUT_FILENO) < 0 || ::dup2(output, STDERR_FILENO) < 0) ::_exit(126);
     ::execv(program.c_str(), pointers.data());
     ::_exit(127);
   }
