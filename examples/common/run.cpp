@@ -169,6 +169,7 @@ void TrainingRun::run_until(std::int64_t last_step) {
          std::to_string(first_step_) + " rows before this step are missing");
   }
   cut_back_to(first_step_);
+  if (!resumed_) save();  // a run that is killed before its first checkpoint has its seed in this one
   progress_ = std::make_unique<Progress>(columns_, first_step_, last_step_);
 }
 
