@@ -92,8 +92,9 @@ class Page:
                 for step, source in self.checkpoints]
 
     def _colours(self):
-        return [plt.cm.viridis(0.9 - 0.9 * i / max(1, len(self.checkpoints) - 1))
-                for i in range(len(self.checkpoints))]
+        count = len(self.checkpoints)
+        return [plt.cm.viridis(0.9 - 0.9 * i / (count - 1) if count > 1 else 0.35)
+                for i in range(count)]
 
     # Each section is its height in inches and a function that draws it into a band of the figure.
 
@@ -332,7 +333,8 @@ def draw_silent(axes, weights):
     axes.set_yticklabels([])
     axes.set_xlim(0, 100)
     axes.set_xlabel("slices of the weight that receive no gradient (%), newest checkpoint")
-    axes.set_title("Dead units" + ("" if any_silent else ": none"), loc="left", fontsize=11)
+    axes.set_title("Dead units" + ("" if any_silent else ": none") + "   (axis 0: outputs, axis 1: inputs; "
+                   "of a transposed convolution the reverse)", loc="left", fontsize=8.5)
     axes.grid(axis="x", alpha=0.3)
 
 
@@ -370,7 +372,7 @@ def draw_histogram(axes, weight, column, colours, labels):
         axes.set_ylabel("% of elements", fontsize=7)
     axes.set_xlabel({"weight": "value"}.get(column, column) + (" (log)" if second else ""), fontsize=7,
                     labelpad=1)
-    axes.tick_params(labelsize=7)
+    axes.tick_params(which="both", labelsize=7)
     annotate(axes, weight, column, series, finite, second)
 
 
@@ -382,7 +384,7 @@ def bin_edges(values, logarithmic, bins):
         return np.geomspace(low * 0.9, high * 1.1, bins + 1)
     if low == high:
         room = abs(low) * 0.5 or 0.5
-        return np.linspace(low - room, high + room, bins + 1)
+        return np.linspace(low - room, high + room, bins // 2 * 2 + 2)  # the value in the middle bin
     return np.linspace(low, high, bins + 1)
 
 
