@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Converts training state between mnemo's checkpoints and PyTorch, Keras 3 and safetensors.
 
-In a program, every function takes and gives dictionaries of NumPy arrays (PyTorch's tensors are taken
-too), so that neither framework is needed here:
+In a program, every function takes and gives dictionaries of NumPy arrays (PyTorch's tensors are
+taken too), so that neither framework is needed here:
 
     import sys; sys.path.insert(0, "mnemo/io")                     # or share/mnemo/python
     import convert
@@ -15,7 +15,8 @@ too), so that neither framework is needed here:
 
     # mnemo to PyTorch: goes on with the same trajectory
     state = numpy.load("step_00001000.npz", allow_pickle=False)
-    model.load_state_dict(convert.tensors(convert.model_to_torch(convert.below("generator", state))))
+    weights = convert.model_to_torch(convert.below("generator", state))
+    model.load_state_dict(convert.tensors(weights))
     adam.load_state_dict(convert.tensors(convert.optimizer_to_torch(
         convert.below("generator_optimizer", state),
         [name for name, _ in model.named_parameters()], like=adam.state_dict())))
@@ -40,8 +41,9 @@ if __name__ == "__main__":  # inspect.py lies here too and must not hide the sta
 try:
     import numpy as np
 except ImportError as missing:
-    print(f"convert.py: NumPy is needed ({missing}): install it with `apt install python3-numpy` or "
-          f"`{sys.executable} -m pip install numpy`", file=sys.stderr)
+    print(
+        f"convert.py: NumPy is needed ({missing}): install it with `apt install python3-numpy` or "
+        f"`{sys.executable} -m pip install numpy`", file=sys.stderr)
     raise SystemExit(2) from None
 
 
@@ -95,7 +97,8 @@ def tensors(arrays):
 
 # ---------------------------------------------------------------------------------------- PyTorch
 
-NOT_IN_MNEMO = "num_batches_tracked"  # PyTorch's count of passes; it changes nothing unless momentum=None
+# PyTorch's count of passes through a batch-norm layer, which changes nothing unless momentum=None.
+NOT_IN_MNEMO = "num_batches_tracked"
 BUFFERS = ("running_mean", "running_var", NOT_IN_MNEMO)
 
 
@@ -116,8 +119,8 @@ def model_to_torch(state):
 
 
 def parameter_names(state_dict):
-    """The names of a model's parameters in PyTorch's order: its state_dict without batch-norm's buffers.
-    A model with other buffers needs `named_parameters()` instead."""
+    """The names of a model's parameters in PyTorch's order: its state_dict without batch-norm's
+    buffers. A model with other buffers needs `named_parameters()` instead."""
     return [name for name in state_dict if name.split(".")[-1] not in BUFFERS]
 
 
@@ -125,13 +128,15 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0):
     """The state of a PyTorch optimizer, kept there by position, under mnemo's names: `step`,
     `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's.
 
-    `names` are those of the optimizer's parameters in their order. A parameter without state yet gets
-    zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count none (SGD).
-    Fails where positions, shapes, step counts or learning rates do not fit one list of named tensors."""
+    `names` are those of the optimizer's parameters in their order. A parameter without state yet
+    gets zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count
+    none (SGD). Fails where positions, shapes, step counts or learning rates do not fit one list of
+    named tensors."""
     groups = state_dict["param_groups"]
     positions = [position for group in groups for position in group["params"]]
     if len(positions) != len(names):
-        raise Failure(f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+        raise Failure(
+            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
     rates = {float(group["lr"]) for group in groups}
     if len(rates) != 1:
         raise Failure(f"the groups have different learning rates: {sorted(rates)}")
@@ -165,14 +170,15 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0):
 
 
 def optimizer_to_torch(state, names, like):
-    """The other way: a state_dict for a PyTorch optimizer whose own state_dict is `like`; its options
-    (betas, epsilon, ...) stay, the learning rate and all state are mnemo's. Fails where a parameter has
-    no state or a state no parameter."""
+    """The other way: a state_dict for a PyTorch optimizer whose own state_dict is `like`; its
+    options (betas, epsilon, ...) stay, the learning rate and all state are mnemo's. Fails where a
+    parameter has no state or a state no parameter."""
     names = [name.replace(".", "/") for name in names]
     groups = [dict(group, lr=float(state["learning_rate"])) for group in like["param_groups"]]
     positions = [position for group in groups for position in group["params"]]
     if len(positions) != len(names):
-        raise Failure(f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+        raise Failure(
+            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
     place = dict(zip(names, positions))
     made = {position: {} for position in positions}
     for key in state:
@@ -193,9 +199,9 @@ def optimizer_to_torch(state, names, like):
 
 
 # ------------------------------------------------------------------------------------------ Keras
-# Keras keeps images and kernels with the channels last: dense [in, out], convolution [kh, kw, in, out],
-# transposed convolution [kh, kw, out, in]; mnemo [out, in], [out, in, kh, kw], [in, out, kh, kw]. So in
-# every case the axes are reversed in the channels and kept in the kernel.
+# Keras keeps images and kernels with the channels last: dense [in, out], convolution [kh, kw, in,
+# out], transposed convolution [kh, kw, out, in]; mnemo [out, in], [out, in, kh, kw], [in, out, kh,
+# kw]. So in every case the axes are reversed in the channels and kept in the kernel.
 
 KERAS_WORDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
                "moving_variance": "running_var", "bias": "bias"}
@@ -209,7 +215,8 @@ def _turn(array, path):
         return array.T
     if array.ndim == 4:
         return array.transpose(3, 2, 0, 1)
-    raise Failure(f"{path}: a kernel of shape {list(array.shape)} is neither dense nor a 2-d convolution")
+    raise Failure(
+        f"{path}: a kernel of shape {list(array.shape)} is neither dense nor a 2-d convolution")
 
 
 def _turn_back(array):
@@ -217,8 +224,8 @@ def _turn_back(array):
 
 
 def _reorder(array, layer, pictures, back):
-    """Dense layers beside a flatten or reshape: their features are (h, w, c) in Keras and (c, h, w) here.
-    `array` is in mnemo's layout."""
+    """Dense layers beside a flatten or reshape: their features are (h, w, c) in Keras and (c, h, w)
+    here. `array` is in mnemo's layout."""
     if layer not in pictures:
         return array
     side, (channels, height, width) = pictures[layer]
@@ -228,8 +235,9 @@ def _reorder(array, layer, pictures, back):
         return array
     axis = 1 if side == "in" else 0
     if array.shape[axis] != channels * height * width:
-        raise Failure(f"{layer}: [{channels}, {height}, {width}] are {channels * height * width} features, "
-                      f"the weight has {array.shape[axis]}")
+        raise Failure(
+            f"{layer}: [{channels}, {height}, {width}] are {channels * height * width} features, "
+            f"the weight has {array.shape[axis]}")
     order = np.arange(channels * height * width)
     order = order.reshape(channels, height, width).transpose(1, 2, 0).ravel() if back else \
         order.reshape(height, width, channels).transpose(2, 0, 1).ravel()
@@ -237,8 +245,8 @@ def _reorder(array, layer, pictures, back):
 
 
 def _keras_layers(paths):
-    """Keras path to mnemo name, for a model's variables; a first part that all share (the model's own
-    name) is dropped."""
+    """Keras path to mnemo name, for a model's variables; a first part that all share (the model's
+    own name) is dropped."""
     split = {path: path.split("/") for path in paths}
     firsts = {parts[0] for parts in split.values()}
     drop = 1 if len(firsts) == 1 and all(len(parts) > 2 for parts in split.values()) else 0
@@ -256,16 +264,19 @@ def _keras_layers(paths):
 def from_keras(variables, pictures=None):
     """A Keras model's variables (path to array) under mnemo's names and in its layouts.
 
-    `pictures` names the dense layers whose inputs are flattened pictures, or whose outputs become some:
-    {"score": ("in", (128, 7, 7)), "project": ("out", (128, 7, 7))}, as [channels, height, width].
+    `pictures` names the dense layers whose inputs are flattened pictures, or whose outputs become
+    some: {"score": ("in", (128, 7, 7)), "project": ("out", (128, 7, 7))}, as [channels, height,
+    width].
 
-    What is no tensor differs too: Keras's BatchNormalization has epsilon 1e-3 and momentum 0.99 where
-    mnemo says 1e-5 and 0.1 (= 1 - 0.9), and keeps the variance divided by n where mnemo and PyTorch divide
-    by n - 1."""
+    What is no tensor differs too: Keras's BatchNormalization has epsilon 1e-3 and momentum 0.99
+    where mnemo says 1e-5 and 0.1 (= 1 - 0.9), and keeps the variance divided by n where mnemo and
+    PyTorch divide by n - 1."""
     names = _keras_layers(variables)
-    return {name: _reorder(_turn(as_array(variables[path]), path), name.rsplit("/", 1)[0], pictures or {},
-                           back=False)
-            for path, name in names.items()}
+    found = {}
+    for path, name in names.items():
+        array = _turn(as_array(variables[path]), path)
+        found[name] = _reorder(array, name.rsplit("/", 1)[0], pictures or {}, back=False)
+    return found
 
 
 def to_keras(state, like, pictures=None):
@@ -274,15 +285,18 @@ def to_keras(state, like, pictures=None):
     for path, name in _keras_layers(like).items():
         if name not in state:
             raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
-        array = _turn_back(_reorder(as_array(state[name]), name.rsplit("/", 1)[0], pictures or {}, back=True))
+        layer = name.rsplit("/", 1)[0]
+        array = _turn_back(_reorder(as_array(state[name]), layer, pictures or {}, back=True))
         if array.shape != tuple(like[path].shape):
-            raise Failure(f"{path}: has the shape {list(like[path].shape)}, {name} turned {list(array.shape)}")
+            raise Failure(f"{path}: has the shape {list(like[path].shape)}, {name} turned "
+                          f"{list(array.shape)}")
         found[path] = np.array(array, order="C")
     return found
 
 
 def _keras_moments(variables, model):
-    """Path of an optimizer's variable to its mnemo name, the Keras path of its parameter, and its word."""
+    """Path of an optimizer's variable to its mnemo name, the Keras path of its parameter, and its
+    word."""
     stems = {path.replace("/", "_"): path for path in model}
     names = _keras_layers(model)
     found = {}
@@ -301,9 +315,10 @@ def _keras_moments(variables, model):
 
 
 def adam_from_keras(variables, model, pictures=None):
-    """A Keras Adam's variables (path to array) under mnemo's names; `model` has the paths of the model's
-    variables. Keras adds epsilon before the bias correction, mnemo and PyTorch after it (as in the paper):
-    for nearly equal steps, an epsilon of 1e-7 there is one of 1e-7 / sqrt(1 - beta2^step) here."""
+    """A Keras Adam's variables (path to array) under mnemo's names; `model` has the paths of the
+    model's variables. Keras adds epsilon before the bias correction, mnemo and PyTorch after it (as
+    in the paper): for nearly equal steps, an epsilon of 1e-7 there is one of 1e-7 / sqrt(1 -
+    beta2^step) here."""
     state = {}
     for path, (name, parameter) in _keras_moments(variables, model).items():
         array = as_array(variables[path])
@@ -324,7 +339,8 @@ def adam_to_keras(state, like, model, pictures=None):
         array = as_array(state[name])
         if parameter is not None:
             layer = name.split("/", 1)[1].rsplit("/", 1)[0]
-            array = np.array(_turn_back(_reorder(array, layer, pictures or {}, back=True)), order="C")
+            array = _turn_back(_reorder(array, layer, pictures or {}, back=True))
+            array = np.array(array, order="C")
         found[path] = array
     return found
 
@@ -359,16 +375,17 @@ def merged(path, state):
 
 
 def load_torch(path, trusted):
-    """What torch.save wrote. PyTorch 1.13 reads only tensors with weights_only, not an optimizer's options;
-    there, and for other pickles, `trusted` allows everything that a pickle can do."""
+    """What torch.save wrote. PyTorch 1.13 reads only tensors with weights_only, not an optimizer's
+    options; there, and for other pickles, `trusted` allows everything that a pickle can do."""
     import pickle
     import torch
     try:
         return torch.load(path, map_location="cpu", weights_only=not trusted)
     except (OSError, EOFError, ValueError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         text = str(error).splitlines()[0].split(". ")[0] if str(error) else "cannot be read"
-        raise Failure(f"{path}: {text}" + ("" if trusted else " (torch.load with weights_only; if the file is "
-                                           "your own, --trusted reads any pickle)")) from None
+        raise Failure(f"{path}: {text}" +
+                      ("" if trusted else " (torch.load with weights_only; if the file is "
+                       "your own, --trusted reads any pickle)")) from None
 
 
 def save_torch(path, state):
@@ -379,9 +396,11 @@ def save_torch(path, state):
 
 def command_from_torch(options):
     model = load_torch(options.model, options.trusted)
-    state = under(options.prefix, model_from_torch(model)) if options.prefix else model_from_torch(model)
+    state = under(options.prefix,
+                  model_from_torch(model)) if options.prefix else model_from_torch(model)
     if options.optimizer:
-        found = optimizer_from_torch(load_torch(options.optimizer, options.trusted), parameter_names(model),
+        found = optimizer_from_torch(load_torch(options.optimizer, options.trusted),
+                                     parameter_names(model),
                                      {name: tensor.shape for name, tensor in model.items()})
         state.update(under((options.prefix + "_" if options.prefix else "") + "optimizer", found))
     write(options.out, merged(options.into, state) if options.into else state)
@@ -393,11 +412,14 @@ def command_to_torch(options):
     save_torch(options.model, model)
     if options.optimizer:
         if not options.like:
-            raise Failure("--optimizer needs --like: an optimizer's state_dict of the same kind, for the "
-                          "options that mnemo's program holds in its code")
+            raise Failure(
+                "--optimizer needs --like: an optimizer's state_dict of the same kind, for the "
+                "options that mnemo's program holds in its code")
         group = (options.prefix + "_" if options.prefix else "") + "optimizer"
-        save_torch(options.optimizer, optimizer_to_torch(below(group, state), parameter_names(model),
-                                                         load_torch(options.like, options.trusted)))
+        save_torch(
+            options.optimizer,
+            optimizer_to_torch(below(group, state), parameter_names(model),
+                               load_torch(options.like, options.trusted)))
 
 
 def command_from_safetensors(options):
@@ -425,8 +447,9 @@ def command_to_safetensors(options):
 
 
 def parser():
-    top = argparse.ArgumentParser(prog="convert.py", description="Converts between mnemo's checkpoints and "
-                                  "files of PyTorch or safetensors (and, in a program, Keras 3).")
+    top = argparse.ArgumentParser(
+        prog="convert.py", description="Converts between mnemo's checkpoints and "
+        "files of PyTorch or safetensors (and, in a program, Keras 3).")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name, function, text, *arguments):
@@ -435,28 +458,35 @@ def parser():
         for argument, meaning in arguments:
             command.add_argument(argument, metavar=argument.upper(), help=meaning)
         if name.endswith("torch"):
-            command.add_argument("--trusted", action="store_true", help="unpickle .pt files in full: it can "
-                                 "run code in them, so only for your own (PyTorch 1 needs it for optimizers)")
-        command.add_argument("--prefix", default="", help="the model's name in the checkpoint, such as "
-                             "generator; its optimizer is PREFIX_optimizer")
+            command.add_argument(
+                "--trusted", action="store_true", help="unpickle .pt files in full: it can "
+                "run code in them, so only for your own (PyTorch 1 needs it for optimizers)")
+        command.add_argument(
+            "--prefix", default="", help="the model's name in the checkpoint, such as "
+            "generator; its optimizer is PREFIX_optimizer")
         return command
 
-    command = add("from-torch", command_from_torch, "a model's state_dict, saved by torch.save, to .npz",
-                  ("model", "the state_dict"), ("out", "the .npz"))
+    command = add("from-torch", command_from_torch,
+                  "a model's state_dict, saved by torch.save, to .npz", ("model", "the state_dict"),
+                  ("out", "the .npz"))
     command.add_argument("--optimizer", metavar="FILE", help="the state_dict of its optimizer")
-    command.add_argument("--into", metavar="CHECKPOINT", help="take all other tensors from this one, which "
-                         "must have those of the model already")
+    command.add_argument(
+        "--into", metavar="CHECKPOINT", help="take all other tensors from this one, which "
+        "must have those of the model already")
     command = add("to-torch", command_to_torch, "a model out of a checkpoint to a state_dict",
                   ("file", "the checkpoint"), ("model", "where the state_dict goes"))
-    command.add_argument("--optimizer", metavar="FILE", help="where its optimizer's state_dict goes")
-    command.add_argument("--like", metavar="FILE", help="an optimizer's state_dict to take the options from")
+    command.add_argument("--optimizer", metavar="FILE",
+                         help="where its optimizer's state_dict goes")
+    command.add_argument("--like", metavar="FILE",
+                         help="an optimizer's state_dict to take the options from")
     for name, function, text, arguments in (
             ("from-safetensors", command_from_safetensors, "safetensors to .npz",
              (("file", "the safetensors"), ("out", "the .npz"))),
             ("to-safetensors", command_to_safetensors, "a checkpoint to safetensors",
              (("file", "the checkpoint"), ("out", "the safetensors")))):
         add(name, function, text, *arguments).add_argument(
-            "--keep-names", action="store_true", help="leave names as they are: a whole checkpoint, "
+            "--keep-names", action="store_true",
+            help="leave names as they are: a whole checkpoint, "
             "optimizers and all, there and back")
     return top
 
@@ -469,8 +499,9 @@ def main(arguments=None):
     except Failure as error:
         print(f"convert.py: {error}", file=sys.stderr)
     except ImportError as error:
-        print(f"convert.py: {error}: install it with `{sys.executable} -m pip install {error.name}` or from "
-              "your distribution", file=sys.stderr)
+        print(
+            f"convert.py: {error}: install it from your distribution or with "
+            f"`{sys.executable} -m pip install {error.name}`", file=sys.stderr)
     return 2
 
 

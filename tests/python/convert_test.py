@@ -1,6 +1,5 @@
-"""convert.py: names, layouts and moments between mnemo, PyTorch, Keras 3 and safetensors. The parts that
-need one of these packages are skipped without it.
-"""
+"""convert.py: names, layouts and moments between mnemo, PyTorch, Keras 3 and safetensors. The parts
+that need one of these packages are skipped without it. """
 import contextlib
 import importlib.util
 import io
@@ -48,7 +47,8 @@ def checkpoint(step=5, kind="float64"):
                  if name.startswith("expected/") and not name.endswith("_loss")}
         for network in ("generator", "discriminator"):
             state[f"{network}_optimizer/step"] = np.array(step)
-            state[f"{network}_optimizer/learning_rate"] = np.array(float(file["options/learning_rate"]))
+            state[f"{network}_optimizer/learning_rate"] = np.array(
+                float(file["options/learning_rate"]))
     return state
 
 
@@ -83,10 +83,13 @@ class Names(unittest.TestCase):
 
     def test_an_optimizer_there_and_back(self):
         state = convert.optimizer_from_torch(adam_state(), NAMES)
-        self.assertEqual(list(state), ["step", "learning_rate", "exp_avg/up1/weight", "exp_avg/up1/bias",
-                                       "exp_avg_sq/up1/weight", "exp_avg_sq/up1/bias"])
+        self.assertEqual(list(state), [
+            "step", "learning_rate", "exp_avg/up1/weight", "exp_avg/up1/bias",
+            "exp_avg_sq/up1/weight", "exp_avg_sq/up1/bias"
+        ])
         self.assertEqual((state["step"].dtype, int(state["step"])), (np.int64, 4))
-        self.assertEqual((state["learning_rate"].dtype, float(state["learning_rate"])), (np.float64, 0.01))
+        self.assertEqual((state["learning_rate"].dtype, float(state["learning_rate"])),
+                         (np.float64, 0.01))
         np.testing.assert_array_equal(state["exp_avg_sq/up1/bias"], np.full(3, 1.25))
 
         state["learning_rate"] = np.array(0.5)
@@ -128,7 +131,8 @@ class Names(unittest.TestCase):
         with fails("up1/bias has no exp_avg_sq"):
             convert.optimizer_to_torch(state, NAMES, adam_state())
         with fails("no parameter up2/bias"):
-            convert.optimizer_to_torch(dict(state, **{"exp_avg_sq/up2/bias": moment}), NAMES, adam_state())
+            convert.optimizer_to_torch(dict(state, **{"exp_avg_sq/up2/bias": moment}), NAMES,
+                                       adam_state())
 
 
 PICTURES = {"project": ("out", (6, 3, 3)), "score": ("in", (2, 3, 3))}
@@ -148,13 +152,16 @@ class KerasNames(unittest.TestCase):
         variables = numbered(KERAS)
         state = convert.from_keras(variables, PICTURES)
         self.assertEqual({name: array.shape for name, array in state.items()}, {
-            "project/weight": (54, 5), "project/bias": (54,), "norm1/weight": (6,), "norm1/bias": (6,),
-            "norm1/running_mean": (6,), "norm1/running_var": (6,), "up1/weight": (6, 3, 4, 4),
-            "down1/weight": (2, 3, 4, 4), "down1/bias": (2,), "score/weight": (1, 18),
-            "score/bias": (1,)})
+            "project/weight": (54, 5), "project/bias": (54,), "norm1/weight": (6,), "norm1/bias":
+                (6,), "norm1/running_mean": (6,), "norm1/running_var": (6,), "up1/weight":
+                    (6, 3, 4, 4), "down1/weight": (2, 3, 4, 4), "down1/bias": (2,), "score/weight":
+                        (1, 18), "score/bias": (1,)
+        })
         for i, o, a, b in ((0, 1, 2, 3), (2, 1, 3, 0)):
-            self.assertEqual(state["down1/weight"][o, i, a, b], variables["net/down1/kernel"][a, b, i, o])
-            self.assertEqual(state["up1/weight"][i, o, a, b], variables["net/up1/kernel"][a, b, o, i])
+            self.assertEqual(state["down1/weight"][o, i, a, b], variables["net/down1/kernel"][a, b,
+                                                                                              i, o])
+            self.assertEqual(state["up1/weight"][i, o, a, b], variables["net/up1/kernel"][a, b, o,
+                                                                                          i])
         for c, h, w in ((0, 1, 2), (5, 2, 0)):
             self.assertEqual(state["project/bias"][c * 9 + h * 3 + w], (h * 3 + w) * 6 + c)
             self.assertEqual(state["project/weight"][c * 9 + h * 3 + w, 4],
@@ -165,13 +172,16 @@ class KerasNames(unittest.TestCase):
 
     def test_moments(self):
         parameters = {p: s for p, s in KERAS.items() if "moving" not in p}
-        optimizer = {"adam/iteration": np.array(7, np.int32), "adam/learning_rate": np.float32(0.25)}
+        optimizer = {
+            "adam/iteration": np.array(7, np.int32), "adam/learning_rate": np.float32(0.25)
+        }
         for path, shape in parameters.items():
             for i, word in enumerate(("momentum", "velocity")):
                 optimizer[f"adam/{path.replace('/', '_')}_{word}"] = numbered({"": shape})[""] + i
         state = convert.adam_from_keras(optimizer, KERAS, PICTURES)
         self.assertEqual((int(state["step"]), float(state["learning_rate"])), (7, 0.25))
-        self.assertEqual((state["step"].dtype, state["learning_rate"].dtype), (np.int64, np.float64))
+        self.assertEqual((state["step"].dtype, state["learning_rate"].dtype),
+                         (np.int64, np.float64))
         weights = convert.from_keras(numbered(KERAS), PICTURES)
         for path in parameters:
             name = convert._keras_layers(KERAS)[path]
@@ -223,12 +233,14 @@ class InFolder(unittest.TestCase):
 
 class AsAProgram(InFolder):
     def test_beside_inspect_py(self):
-        found = subprocess.run([sys.executable, "-B", SCRIPT, "--help"], cwd=os.path.dirname(SCRIPT),
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        found = subprocess.run([sys.executable, "-B", SCRIPT, "--help"],
+                               cwd=os.path.dirname(SCRIPT), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
         self.assertEqual((found.returncode, found.stderr), (0, ""))
         code = (f"import sys; sys.path.insert(0, {os.path.dirname(SCRIPT)!r}); import convert; "
                 "import inspect; inspect.signature(convert.under)")
-        found = subprocess.run([sys.executable, "-B", "-c", code], stderr=subprocess.PIPE, text=True)
+        found = subprocess.run([sys.executable, "-B", "-c", code], stderr=subprocess.PIPE,
+                               text=True)
         self.assertEqual((found.returncode, found.stderr), (0, ""))
 
 
@@ -268,9 +280,11 @@ class WithTorch(InFolder):
             for name, network in networks.items():
                 network.load_state_dict(convert.tensors(convert.model_to_torch(
                     convert.below(name, state))))
-                optimizers[name].load_state_dict(convert.tensors(convert.optimizer_to_torch(
-                    convert.below(name + "_optimizer", state),
-                    [n for n, _ in network.named_parameters()], like=optimizers[name].state_dict())))
+                optimizers[name].load_state_dict(
+                    convert.tensors(
+                        convert.optimizer_to_torch(convert.below(name + "_optimizer", state),
+                                                   [n for n, _ in network.named_parameters()],
+                                                   like=optimizers[name].state_dict())))
             equal(self, self.state_of(networks, optimizers), state)  # and the other way
             with np.load(os.path.join(GOLDEN, f"dcgan_10_steps_{kind}.npz")) as file:
                 for t in range(5, 10):
@@ -280,12 +294,14 @@ class WithTorch(InFolder):
             self.assertEqual(sorted(expected), sorted(found))
             for name in expected:
                 np.testing.assert_allclose(found[name], expected[name], rtol=0,
-                                           atol=tolerance * np.abs(expected[name]).max(), err_msg=name)
+                                           atol=tolerance * np.abs(expected[name]).max(),
+                                           err_msg=name)
 
     def step(self, networks, optimizers, z, real):
         generator, discriminator = networks.values()
         fake = generator(z)
-        loss = self.dcgan.bce(discriminator(real), 1.0) + self.dcgan.bce(discriminator(fake.detach()), 0.0)
+        loss = self.dcgan.bce(discriminator(real), 1.0) + self.dcgan.bce(
+            discriminator(fake.detach()), 0.0)
         optimizers["discriminator"].zero_grad()
         loss.backward()
         optimizers["discriminator"].step()
@@ -296,10 +312,12 @@ class WithTorch(InFolder):
 
     def test_every_optimizer_there_and_back(self):
         torch = self.torch
-        makers = [lambda p: torch.optim.SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
-                  lambda p: torch.optim.Adam(p, 0.1, amsgrad=True), lambda p: torch.optim.AdamW(p, 0.1),
-                  lambda p: torch.optim.RMSprop(p, 0.1, centered=True, momentum=0.5),
-                  lambda p: torch.optim.Adagrad(p, 0.1)]
+        makers = [
+            lambda p: torch.optim.SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+            lambda p: torch.optim.Adam(p, 0.1, amsgrad=True), lambda p: torch.optim.AdamW(p, 0.1),
+            lambda p: torch.optim.RMSprop(p, 0.1, centered=True, momentum=0.5),
+            lambda p: torch.optim.Adagrad(p, 0.1)
+        ]
         for make in makers:
             models = []
             for _ in range(2):
@@ -331,20 +349,25 @@ class WithTorch(InFolder):
         state = checkpoint(5)
         np.savez(self.path("mnemo.npz"), **state)
         torch.save(optimizer.state_dict(), self.path("fresh.pt"))
-        self.succeed("to-torch", self.path("mnemo.npz"), self.path("model.pt"), "--prefix", "generator",
-                     "--optimizer", self.path("adam.pt"), "--like", self.path("fresh.pt"), "--trusted")
+        self.succeed("to-torch", self.path("mnemo.npz"), self.path("model.pt"), "--prefix",
+                     "generator", "--optimizer", self.path("adam.pt"), "--like",
+                     self.path("fresh.pt"), "--trusted")
         generator.load_state_dict(torch.load(self.path("model.pt")))
         optimizer.load_state_dict(torch.load(self.path("adam.pt")))
         torch.save(generator.state_dict(), self.path("model2.pt"))
         torch.save(optimizer.state_dict(), self.path("adam2.pt"))
-        self.succeed("from-torch", self.path("model2.pt"), self.path("back.npz"), "--prefix", "generator",
-                     "--optimizer", self.path("adam2.pt"), "--into", self.path("mnemo.npz"), "--trusted")
+        self.succeed("from-torch", self.path("model2.pt"), self.path("back.npz"), "--prefix",
+                     "generator", "--optimizer", self.path("adam2.pt"), "--into",
+                     self.path("mnemo.npz"), "--trusted")
         with np.load(self.path("back.npz"), allow_pickle=False) as back:
             equal(self, dict(back), state)
-        self.assertIn("--like", self.refuse("to-torch", self.path("mnemo.npz"), self.path("x.pt"),
-                                            "--prefix", "generator", "--optimizer", self.path("y.pt")))
-        self.assertIn("there are", self.refuse("to-torch", self.path("mnemo.npz"), self.path("x.pt"),
-                                               "--prefix", "gen"))
+        self.assertIn(
+            "--like",
+            self.refuse("to-torch", self.path("mnemo.npz"), self.path("x.pt"), "--prefix",
+                        "generator", "--optimizer", self.path("y.pt")))
+        self.assertIn(
+            "there are",
+            self.refuse("to-torch", self.path("mnemo.npz"), self.path("x.pt"), "--prefix", "gen"))
         self.refuse("to-torch", self.path("missing.npz"), self.path("x.pt"))
         with open(self.path("bad.pt"), "wb") as file:
             file.write(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
@@ -359,8 +382,10 @@ class WithSafetensors(InFolder):
     def test_there_and_back(self):
         state = checkpoint()
         np.savez(self.path("a.npz"), **state)
-        self.succeed("to-safetensors", self.path("a.npz"), self.path("a.safetensors"), "--keep-names")
-        self.succeed("from-safetensors", self.path("a.safetensors"), self.path("b.npz"), "--keep-names")
+        self.succeed("to-safetensors", self.path("a.npz"), self.path("a.safetensors"),
+                     "--keep-names")
+        self.succeed("from-safetensors", self.path("a.safetensors"), self.path("b.npz"),
+                     "--keep-names")
         with np.load(self.path("b.npz")) as back:
             equal(self, dict(back), state)
         self.succeed("to-safetensors", self.path("a.npz"), self.path("g.safetensors"), "--prefix",
