@@ -53,7 +53,9 @@ bool read_command_line(int count, char** words) {
 
 std::vector<bench::Workload> all_workloads() {
   std::vector<bench::Workload> all = bench::training_workloads();
-  for (const bench::Workload& more : bench::operation_workloads()) all.push_back(more);
+  for (const auto& more : {bench::operation_workloads(), bench::storage_workloads()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 
