@@ -6,15 +6,15 @@
 ///   dcgan --resume            goes on where that was stopped, killed or finished, bit for bit
 #include <array>
 #include <cstdint>
+#include <mnemo/mnemo.hpp>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "common/command_line.hpp"
 #include "common/data.hpp"
 #include "common/png.hpp"
 #include "common/run.hpp"
 #include "common/stop.hpp"
-#include "mnemo/mnemo.hpp"
 
 namespace {
 

@@ -16,14 +16,14 @@ namespace examples {
 
 /// What every training program can be asked.
 struct RunOptions {
-  std::string data;
-  std::optional<std::int64_t> steps;
-  std::optional<std::int64_t> epochs;
+  std::string data = {};
+  std::optional<std::int64_t> steps = std::nullopt;
+  std::optional<std::int64_t> epochs = std::nullopt;
   std::int64_t default_epochs = 1;  ///< where neither steps nor epochs are given
-  std::optional<std::int64_t> batch;
-  std::optional<std::int64_t> seed;
-  std::optional<std::int64_t> threads;
-  std::string out;
+  std::optional<std::int64_t> batch = std::nullopt;
+  std::optional<std::int64_t> seed = std::nullopt;
+  std::optional<std::int64_t> threads = std::nullopt;
+  std::string out = {};
   std::int64_t checkpoint_every = 500;
   std::int64_t keep = 5;
   bool resume = false;

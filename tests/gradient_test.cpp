@@ -1,0 +1,281 @@
+// Every differentiable operation against central differences in float64, first and second order.
+// One row an operation; a test below compares the rows with the functions that the headers declare.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/batch_norm.hpp"
+#include "mnemo/core/check_gradients.hpp"
+#include "mnemo/core/conv.hpp"
+#include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/math.hpp"
+#include "mnemo/core/matmul.hpp"
+#include "mnemo/core/reduce.hpp"
+#include "mnemo/core/rng.hpp"
+#include "mnemo/core/softmax.hpp"
+
+using namespace mnemo;
+
+namespace {
+
+using Inputs = std::vector<Tensor>;
+
+struct Row {
+  std::string name;  // of the function, as declared
+  std::function<Tensor(const Inputs&)> function;
+  Inputs inputs;
+};
+
+Tensor normal(const Shape& shape, std::uint64_t seed = 1) {
+  return Rng(seed).normal(shape, 0.0, 1.0, DType::float64);
+}
+Tensor positive(const Shape& shape, std::uint64_t seed = 2) {
+  return Rng(seed).uniform(shape, 0.3, 2.0, DType::float64);
+}
+// Away from 0, where a kink would meet the differences.
+Tensor off_zero(const Shape& shape, std::uint64_t seed = 3) {
+  const Tensor x = normal(shape, seed);
+  return x + sign(x) * 0.1;
+}
+
+std::vector<Row> arithmetic_rows() {
+  const Tensor a = normal({2, 3});
+  const Tensor b = positive({2, 3});
+  const Tensor row = positive({3}, 7);
+  const Tensor column = normal({2, 1}, 8);
+  const auto add = [](const Inputs& x) { return x[0] + x[1]; };
+  const auto subtract = [](const Inputs& x) { return x[0] - x[1]; };
+  const auto multiply = [](const Inputs& x) { return x[0] * x[1]; };
+  const auto divide = [](const Inputs& x) { return x[0] / x[1]; };
+  const Tensor flags = a > 0.0;
+  return {
+      {"operator+", add, {a, b}},
+      {"operator+", add, {column, row}},
+      {"operator+", [](const Inputs& x) { return 2.0 + (x[0] + 3.0); }, {a}},
+      {"operator-", subtract, {a, b}},
+      {"operator-", subtract, {row, column}},
+      {"operator-", [](const Inputs& x) { return 2.0 - (-x[0] - 3.0); }, {a}},
+      {"operator*", multiply, {a, b}},
+      {"operator*", multiply, {normal({4, 1, 3}), normal({2, 1}, 9)}},
+      {"operator*", [](const Inputs& x) { return 2.0 * (x[0] * 3.0); }, {a}},
+      {"operator*", [](const Inputs& x) { return x[0] * x[0]; }, {a}},
+      {"operator/", divide, {a, b}},
+      {"operator/", divide, {column, row}},
+      {"operator/", [](const Inputs& x) { return 2.0 / (x[0] / 3.0); }, {b}},
+      {"where", [flags](const Inputs& x) { return where(flags, x[0] * x[0], x[1]); }, {a, b}},
+      {"where", [flags](const Inputs& x) { return where(flags, x[0] * x[0], 2.0); }, {row}},
+  };
+}
+
+std::vector<Row> math_rows() {
+  using Function = Tensor (*)(const Tensor&);
+  const auto row = [](const char* name, Function function, const Tensor& x) {
+    return Row{name, [function](const Inputs& in) { return function(in[0]); }, {x}};
+  };
+  const Tensor any = off_zero({3, 7});
+  return {
+      row("exp", exp, any),
+      row("log", log, positive({5})),
+      row("log1p", log1p, positive({5})),
+      row("sqrt", sqrt, positive({5})),
+      row("square", square, any),
+      row("abs", abs, any),
+      row("sign", sign, any),
+      row("sin", sin, any),
+      row("cos", cos, any),
+      row("tanh", tanh, any),
+      row("sigmoid", sigmoid, any),
+      row("softplus", softplus, any),
+      row("relu", relu, any),
+      {"leaky_relu", [](const Inputs& x) { return leaky_relu(x[0], 0.2); }, {any}},
+      {"maximum", [](const Inputs& x) { return maximum(x[0] * x[0], x[1]); }, {any, off_zero({7}, 5)}},
+      {"maximum", [](const Inputs& x) { return maximum(x[0] * x[0], 0.7); }, {any}},
+  };
+}
+
+std::vector<Row> reduction_rows() {
+  const Tensor x = normal({2, 3, 4, 5});
+  const auto square_of = [](Tensor (*reduce)(const Tensor&, const Reduction&), Reduction how) {
+    return [reduce, how](const Inputs& in) { return reduce(in[0] * in[0], how); };
+  };
+  return {
+      {"sum", square_of(sum, {}), {x}},
+      {"sum", square_of(sum, {.axes = {0, 2, 3}}), {x}},
+      {"sum", square_of(sum, {.axes = {1, -1}, .keepdims = true}), {x}},
+      {"mean", square_of(mean, {}), {x}},
+      {"mean", square_of(mean, {.axes = {-2}}), {x}},
+      {"sum_to", [](const Inputs& in) { return sum_to(in[0] * in[0], {3, 1, 5}); }, {x}},
+      {"broadcast_to", [](const Inputs& in) { return broadcast_to(in[0] * in[0], {4, 2, 3}); },
+       {normal({2, 1})}},
+  };
+}
+
+std::vector<Row> matrix_rows() {
+  std::vector<Row> rows;
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      rows.push_back({"matmul", [=](const Inputs& x) { return matmul(x[0], x[1], ta, tb); },
+                      {normal(ta ? Shape{4, 3} : Shape{3, 4}), normal(tb ? Shape{5, 4} : Shape{4, 5}, 6)}});
+    }
+  }
+  rows.push_back({"linear", [](const Inputs& x) { return linear(x[0], x[1], x[2]); },
+                  {normal({3, 4}), normal({2, 4}, 5), normal({2}, 6)}});
+  rows.push_back({"linear", [](const Inputs& x) { return linear(x[0], x[1]); },
+                  {normal({2, 3, 4}), normal({2, 4}, 5)}});
+  rows.push_back({"log_softmax", [](const Inputs& x) { return log_softmax(x[0]); }, {normal({3, 9})}});
+  rows.push_back({"softmax", [](const Inputs& x) { return softmax(x[0]); }, {normal({3, 9})}});
+  const Tensor labels = tensor<std::int64_t>({2, 0, 4});
+  rows.push_back({"softmax_cross_entropy",
+                  [labels](const Inputs& x) { return softmax_cross_entropy(x[0], labels); },
+                  {normal({3, 5})}});
+  return rows;
+}
+
+std::vector<Row> convolution_rows() {
+  const auto conv = [](ConvOptions options) {
+    return [options](const Inputs& x) {
+      return conv2d(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), options);
+    };
+  };
+  const auto transposed = [](ConvTransposeOptions options) {
+    return [options](const Inputs& x) {
+      return conv_transpose2d(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), options);
+    };
+  };
+  const Tensor image = normal({2, 2, 5, 4});
+  return {
+      {"conv2d", conv({}), {image, normal({3, 2, 2, 3}, 4), normal({3}, 5)}},
+      {"conv2d", conv({.stride = 2, .padding = 1}), {image, normal({3, 2, 4, 3}, 4)}},
+      {"conv2d", conv({.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}}),
+       {image, normal({1, 2, 3, 2}, 4)}},
+      {"conv2d", conv({.padding = 1, .groups = 2}), {image, normal({4, 1, 3, 3}, 4), normal({4}, 5)}},
+      {"conv_transpose2d", transposed({}), {image, normal({2, 3, 2, 3}, 4), normal({3}, 5)}},
+      {"conv_transpose2d", transposed({.stride = 2, .padding = 1, .output_padding = {1, 0}}),
+       {image, normal({2, 1, 4, 3}, 4)}},
+      {"conv_transpose2d", transposed({.stride = 2, .padding = 1, .groups = 2}),
+       {image, normal({2, 2, 3, 3}, 4)}},
+      {"batch_norm", [](const Inputs& x) { return batch_norm(x[0], x[1], x[2]).output; },
+       {normal({3, 2, 2, 3}), positive({2}), normal({2}, 9)}},
+      {"batch_norm", [](const Inputs& x) { return batch_norm(x[0], x[1], x[2]).output; },
+       {normal({5, 3}), positive({3}), normal({3}, 9)}},
+  };
+}
+
+std::vector<Row> tensor_rows() {
+  return {
+      {"reshape", [](const Inputs& x) { return square(x[0].reshape({3, -1})); }, {normal({2, 6})}},
+      {"cast",
+       [](const Inputs& x) { return cast(cast(x[0] * x[0], DType::float64), DType::float64); },
+       {normal({4})}},
+  };
+}
+
+std::vector<Row> all_rows() {
+  std::vector<Row> rows;
+  for (const auto& group : {arithmetic_rows(), math_rows(), reduction_rows(), matrix_rows(),
+                            convolution_rows(), tensor_rows()}) {
+    rows.insert(rows.end(), group.begin(), group.end());
+  }
+  return rows;
+}
+
+// Functions that give a tensor but are not differentiable, or are no operations.
+const std::set<std::string> not_differentiable = {
+    "operator==", "operator!=", "operator<", "operator<=", "operator>", "operator>=",
+    "clone", "detach", "with_node", "empty", "zeros", "ones", "full", "zeros_like", "ones_like",
+    "scalar", "from_values", "tensor", "record", "record_list", "record_fused", "one_hot",
+    // of the classes Rng and Pullback
+    "uniform", "normal", "integers", "permutation", "output"};
+
+std::set<std::string> declared_functions() {
+  const std::filesystem::path core =
+      std::filesystem::path(std::getenv("MNEMO_TESTS_DIR")).parent_path() / "core";
+  const std::regex declaration(R"((?:^|\n) *(?:inline )?(?:Tensor|BatchNormResult) (operator *[^ (]+|\w+)\()");
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(core)) {
+    if (entry.path().extension() != ".hpp") continue;
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    const std::string source = text.str();
+    for (std::sregex_iterator match(source.begin(), source.end(), declaration), end; match != end;
+         ++match) {
+      names.insert((*match)[1]);
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("the derivatives of every operation agree with central differences") {
+  for (const Row& row : all_rows()) {
+    CAPTURE(row.name);
+    const GradientCheck check = check_gradients(row.function, row.inputs);
+    CHECK_MESSAGE(check.passed, row.name, ": ", check.text());
+  }
+}
+
+TEST_CASE("every operation that the headers declare has a row") {
+  std::set<std::string> rows;
+  for (const Row& row : all_rows()) rows.insert(row.name);
+  const std::set<std::string> declared = declared_functions();
+  REQUIRE(declared.size() > 20);
+  for (const std::string& name : declared) {
+    if (not_differentiable.contains(name)) continue;
+    CHECK_MESSAGE(rows.contains(name), name, " has no row in the gradient table");
+  }
+  for (const std::string& name : rows) {
+    CHECK_MESSAGE(declared.contains(name), name, " has a row but is not declared in core/");
+  }
+}
+
+namespace {
+
+// x³ with a rule that is off by one in the factor.
+Tensor wrong_cube(const Tensor& x) {
+  return record("wrong_cube", (x * x * x).detach(), {.inputs = true},
+                [](Pullback& back) {
+                  back.to(0, [&] { return back.gradient() * 2.0 * square(back.input(0)); });
+                },
+                x);
+}
+
+// x³ with a right first derivative whose own derivative is lost.
+Tensor cube_of_first_order(const Tensor& x) {
+  return record("cube_of_first_order", (x * x * x).detach(), {.inputs = true},
+                [](Pullback& back) {
+                  back.to(0, [&] { return back.gradient() * 3.0 * square(back.input(0)).detach(); });
+                },
+                x);
+}
+
+// A gradient in the wrong shape for an input that was not broadcast.
+Tensor wrong_shape(const Tensor& x) {
+  return record("wrong_shape", x.clone(), {},
+                [](Pullback& back) { back.give(0, sum(back.gradient())); }, x);
+}
+
+}  // namespace
+
+TEST_CASE("the checker rejects wrong rules") {
+  const auto check = [](Tensor (*function)(const Tensor&)) {
+    return check_gradients([function](const Inputs& x) { return function(x[0]); }, {normal({3})});
+  };
+  const GradientCheck first = check(wrong_cube);
+  CHECK_FALSE(first.passed);
+  CHECK(first.analytic == doctest::Approx(first.numeric * 2.0 / 3.0));
+  const GradientCheck second = check(cube_of_first_order);
+  CHECK_FALSE(second.passed);
+  CHECK(second.order == 2);
+  CHECK(check_gradients([](const Inputs& x) { return cube_of_first_order(x[0]); }, {normal({3})},
+                        {.orders = 1})
+            .passed);
+  CHECK_THROWS_AS(check(wrong_shape), Error);
+  CHECK_THROWS_AS(check_gradients([](const Inputs& x) { return x[0]; }, {ones({2})}), Error);
+}
