@@ -32,4 +32,7 @@ void Adagrad::descend(Block<T> b) const {
   }
 }
 
+void Adagrad::update(const Block<float>& block) const { descend(block); }
+void Adagrad::update(const Block<double>& block) const { descend(block); }
+
 }  // namespace mnemo::optim

@@ -27,8 +27,8 @@ class Adagrad : public OptimizerWith<AdagradOptions> {
                    const std::vector<Group<AdagradOptions>>& groups = {});
 
  protected:
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>

@@ -51,6 +51,9 @@ void Adam::descend(Block<T> b) const {
   o.amsgrad ? run(std::true_type()) : run(std::false_type());
 }
 
+void Adam::update(const Block<float>& block) const { descend(block); }
+void Adam::update(const Block<double>& block) const { descend(block); }
+
 namespace {
 
 AdamOptions decoupled(const AdamWOptions& o) {

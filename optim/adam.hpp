@@ -33,8 +33,8 @@ class Adam : public OptimizerWith<AdamOptions> {
  protected:
   Adam(const char* kind, const Variables& parameters, const AdamOptions& options,
        const std::vector<Group<AdamOptions>>& groups);
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>

@@ -31,4 +31,7 @@ void Lion::descend(Block<T> b) const {
   }
 }
 
+void Lion::update(const Block<float>& block) const { descend(block); }
+void Lion::update(const Block<double>& block) const { descend(block); }
+
 }  // namespace mnemo::optim

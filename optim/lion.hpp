@@ -26,8 +26,8 @@ class Lion : public OptimizerWith<LionOptions> {
                 const std::vector<Group<LionOptions>>& groups = {});
 
  protected:
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>

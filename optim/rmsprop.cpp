@@ -54,4 +54,7 @@ void RmsProp::descend(Block<T> b) const {
   }
 }
 
+void RmsProp::update(const Block<float>& block) const { descend(block); }
+void RmsProp::update(const Block<double>& block) const { descend(block); }
+
 }  // namespace mnemo::optim

@@ -33,8 +33,8 @@ class RmsProp : public OptimizerWith<RmsPropOptions> {
                    const std::vector<Group<RmsPropOptions>>& groups = {});
 
  protected:
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>

@@ -45,4 +45,7 @@ void Sgd::descend(Block<T> b) const {
   }
 }
 
+void Sgd::update(const Block<float>& block) const { descend(block); }
+void Sgd::update(const Block<double>& block) const { descend(block); }
+
 }  // namespace mnemo::optim

@@ -30,8 +30,8 @@ class Sgd : public OptimizerWith<SgdOptions> {
                const std::vector<Group<SgdOptions>>& groups = {});
 
  protected:
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>
