@@ -189,7 +189,7 @@ std::vector<Row> all_rows() {
 const std::set<std::string> not_differentiable = {
     "operator==", "operator!=", "operator<", "operator<=", "operator>", "operator>=",
     "clone", "detach", "with_node", "empty", "zeros", "ones", "full", "zeros_like", "ones_like",
-    "scalar", "from_values", "tensor", "record", "record_list", "record_fused", "one_hot",
+    "scalar", "from_values", "from_xtensor", "tensor", "record", "record_list", "record_fused", "one_hot",
     // of the classes Rng and Pullback
     "uniform", "normal", "integers", "permutation", "output"};
 
