@@ -8,23 +8,23 @@
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/grad.hpp"
+#include "mnemo/optim/detail/pieces.hpp"
 
 namespace mnemo::optim {
 namespace {
 
-// Elements of one block: enough to make up for handing it out, few enough to spread over threads.
-constexpr std::int64_t block_elements = 16384;
-
 // Beyond this a count is no longer exact as a double, which bias corrections compute in.
 constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+
+using mnemo::detail::fail;
 
 bool is_rate(double rate) { return rate >= 0.0 && std::isfinite(rate); }
 
 void expect_float(const char* kind, const Variable& parameter) {
   const DType dtype = parameter.tensor.dtype();
   if (dtype == DType::float32 || dtype == DType::float64) return;
-  detail::fail(kind, ": parameter '", parameter.name, "' is of ", dtype,
-               "; only float32 and float64 can be trained");
+  fail(kind, ": parameter '", parameter.name, "' is of ", dtype,
+       "; only float32 and float64 can be trained");
 }
 
 // Blocks of several parameters are written at once, so one tensor may not be there twice.
@@ -33,8 +33,8 @@ void expect_distinct(const char* kind, const Variables& parameters) {
   for (const Variable& parameter : parameters) {
     const auto [owner, added] = owners.emplace(parameter.tensor.storage().get(), &parameter);
     if (added) continue;
-    detail::fail(kind, ": parameters '", owner->second->name, "' and '", parameter.name,
-                 "' are the same tensor");
+    fail(kind, ": parameters '", owner->second->name, "' and '", parameter.name,
+         "' are the same tensor");
   }
 }
 
@@ -63,7 +63,7 @@ Optimizer::Optimizer(const char* kind, const Variables& parameters, std::vector<
       group_of_(parameters.size(), 0),
       step_(zeros({}, DType::int64)),
       skipped_(parameters.size()) {
-  if (parameters_.empty()) detail::fail(kind_, ": there are no parameters");
+  if (parameters_.empty()) fail(kind_, ": there are no parameters");
   for (const Variable& parameter : parameters_) expect_float(kind_, parameter);
   expect_distinct(kind_, parameters_);
   divide_into_groups();
@@ -91,7 +91,7 @@ void Optimizer::divide_into_groups() {
     };
     if (std::any_of(groups_.begin(), groups_.begin() + static_cast<std::ptrdiff_t>(group),
                     same_name)) {
-      detail::fail(kind_, ": there are two groups of the name '", groups_[group].name, "'");
+      fail(kind_, ": there are two groups of the name '", groups_[group].name, "'");
     }
     for (const std::string& pattern : groups_[group].parameters) {
       bool found = false;
@@ -99,14 +99,14 @@ void Optimizer::divide_into_groups() {
         if (!matches(pattern, parameters_[i].name)) continue;
         found = true;
         if (group_of_[i] != 0 && group_of_[i] != group) {
-          detail::fail(kind_, ": parameter '", parameters_[i].name, "' is in the groups '",
-                       groups_[group_of_[i]].name, "' and '", groups_[group].name, "'");
+          fail(kind_, ": parameter '", parameters_[i].name, "' is in the groups '",
+               groups_[group_of_[i]].name, "' and '", groups_[group].name, "'");
         }
         group_of_[i] = group;
       }
       if (!found) {
-        detail::fail(kind_, ": '", pattern, "'", of_group(group), " matches none of the ",
-                     parameters_.size(), " parameters");
+        fail(kind_, ": '", pattern, "'", of_group(group), " matches none of the ",
+             parameters_.size(), " parameters");
       }
     }
   }
@@ -116,13 +116,13 @@ const Tensor& Optimizer::rate_tensor(std::string_view group) const {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     if (groups_[i].name == group) return rates_[i];
   }
-  detail::fail(kind_, ": there is no group '", group, "'");
+  fail(kind_, ": there is no group '", group, "'");
 }
 
 void Optimizer::set_learning_rate(double rate, std::string_view group) {
   const Tensor& tensor = rate_tensor(group);
   if (!is_rate(rate)) {
-    detail::fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
+    fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
   }
   *tensor.mutable_data<double>() = rate;
 }
@@ -143,8 +143,7 @@ void Optimizer::reset(const std::string& pattern) {
 void Optimizer::expect_within(const char* option, std::size_t group, double value, double low,
                               double high) const {
   if (value >= low && value < high) return;
-  detail::fail(kind_, ": ", option, of_group(group), " is ", value, ", outside [", low, ", ", high,
-               ")");
+  fail(kind_, ": ", option, of_group(group), " is ", value, ", outside [", low, ", ", high, ")");
 }
 
 void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wanted,
@@ -176,8 +175,8 @@ bool Optimizer::is_frozen(std::size_t parameter) const {
 Tensor Optimizer::checked(std::size_t parameter, const Tensor& gradient) const {
   const auto& [name, tensor] = parameters_[parameter];
   if (!(gradient.shape() == tensor.shape()) || gradient.dtype() != tensor.dtype()) {
-    detail::fail(kind_, ": the gradient of '", name, "' is ", gradient.shape(), " of ",
-                 gradient.dtype(), ", the parameter is ", tensor.shape(), " of ", tensor.dtype());
+    fail(kind_, ": the gradient of '", name, "' is ", gradient.shape(), " of ", gradient.dtype(),
+         ", the parameter is ", tensor.shape(), " of ", tensor.dtype());
   }
   const auto shared = [&](const Tensor& other) {
     return other.defined() && other.shares_storage_with(gradient);
@@ -208,13 +207,13 @@ std::vector<Tensor> Optimizer::matched(const Variables& gradients) const {
     }
   }
   if (!missing.empty()) {
-    detail::fail(kind_, ": there is no gradient for ",
-                 missing.size() == 1 ? "parameter " : "the parameters ", listed(missing));
+    fail(kind_, ": there is no gradient for ",
+         missing.size() == 1 ? "parameter " : "the parameters ", listed(missing));
   }
   if (used == gradients.size()) return result;
   for (const Variable& gradient : gradients) {
     if (!parameters_.contains(gradient.name)) {
-      detail::fail(kind_, ": gradient '", gradient.name, "' belongs to none of the parameters");
+      fail(kind_, ": gradient '", gradient.name, "' belongs to none of the parameters");
     }
   }
   return result;
@@ -224,8 +223,8 @@ std::int64_t Optimizer::updates(std::size_t parameter, std::int64_t step) const 
   if (!skipped_[parameter].defined()) return step;
   const std::int64_t skipped = *skipped_[parameter].data<std::int64_t>();
   if (skipped >= 0 && skipped < step) return step - skipped;
-  detail::fail(kind_, ": 'skipped/", parameters_[parameter].name, "' is ", skipped, " at step ",
-               step, "; it must be at least 0 and less");
+  fail(kind_, ": 'skipped/", parameters_[parameter].name, "' is ", skipped, " at step ", step,
+       "; it must be at least 0 and less");
 }
 
 std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradients,
@@ -236,8 +235,8 @@ std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradi
     const std::size_t group = group_of_[i];
     const double rate = rates_[group].item();
     if (!is_rate(rate)) {
-      detail::fail(kind_, ": learning_rate", of_group(group), " is ", rate,
-                   ", not a finite number of at least 0");
+      fail(kind_, ": learning_rate", of_group(group), " is ", rate,
+           ", not a finite number of at least 0");
     }
     jobs.push_back({gradients[i], nullptr, {}, group, rate, updates(i, step)});
   }
@@ -255,10 +254,10 @@ std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradi
 }
 
 template <class T>
-void Optimizer::run(const Job& job, std::int64_t begin) const {
+void Optimizer::run(const Job& job, std::int64_t begin, std::int64_t end) const {
   const GroupRules& rules = groups_[job.group];
   const auto at = [begin](void* data) { return data ? static_cast<T*>(data) + begin : nullptr; };
-  Block<T> block{.count = std::min(block_elements, job.gradient.elements() - begin),
+  Block<T> block{.count = end - begin,
                  .parameter = at(job.parameter),
                  .gradient = job.gradient.data<T>() + begin,
                  .moments = {},
@@ -275,7 +274,7 @@ void Optimizer::run(const Job& job, std::int64_t begin) const {
 std::vector<std::string> Optimizer::step(const Variables& gradients) {
   const std::vector<Tensor> given = matched(gradients);
   if (steps() < 0 || steps() >= most_steps) {
-    detail::fail(kind_, ": 'step' is ", steps(), ", which cannot be a number of steps taken");
+    fail(kind_, ": 'step' is ", steps(), ", which cannot be a number of steps taken");
   }
   const std::vector<Job> jobs = jobs_for(given, steps() + 1);
   ++*step_.mutable_data<std::int64_t>();
@@ -286,22 +285,17 @@ std::vector<std::string> Optimizer::step(const Variables& gradients) {
     if (skipped_[i].defined()) ++*skipped_[i].mutable_data<std::int64_t>();
   }
 
-  struct Piece {
-    const Job* job;
-    std::int64_t begin;
-  };
-  std::vector<Piece> pieces;
-  for (const Job& job : jobs) {
-    for (std::int64_t begin = 0; begin < job.gradient.elements(); begin += block_elements) {
-      pieces.push_back({&job, begin});
-    }
-  }
-  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
-    const auto& [job, begin] = pieces[static_cast<std::size_t>(number)];
-    detail::with_float_type(
-        kind_, job->gradient.dtype(),
-        [&, from = begin, &work = *job]<class T>(std::type_identity<T>) { run<T>(work, from); });
-  });
+  std::vector<std::int64_t> elements;
+  for (const Job& job : jobs) elements.push_back(job.gradient.elements());
+  const std::vector<detail::Piece> pieces = detail::pieces_of(elements);
+  mnemo::detail::parallel_blocks(
+      static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
+        const detail::Piece& piece = pieces[static_cast<std::size_t>(number)];
+        const Job& job = jobs[piece.tensor];
+        mnemo::detail::with_float_type(
+            kind_, job.gradient.dtype(),
+            [&]<class T>(std::type_identity<T>) { run<T>(job, piece.begin, piece.end); });
+      });
   return left_out;
 }
 

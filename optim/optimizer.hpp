@@ -135,7 +135,7 @@ class Optimizer {
   std::vector<Job> jobs_for(const std::vector<Tensor>& gradients, std::int64_t step) const;
   std::int64_t updates(std::size_t parameter, std::int64_t step) const;
   template <class T>
-  void run(const Job& job, std::int64_t begin) const;
+  void run(const Job& job, std::int64_t begin, std::int64_t end) const;
 
   const char* kind_;
   Variables parameters_;

@@ -35,7 +35,7 @@ Curve cosine_restarts(std::int64_t first, std::int64_t growth = 1, double minimu
 Curve linear_warm_up(std::int64_t steps, double start = 0.0);
 
 struct OneCycleOptions {
-  double rising = 0.3;         ///< part of the steps that the rate rises, in (0, 1)
+  double rising = 0.3;          ///< part of the steps that the rate rises, in (0, 1)
   double start_divisor = 25.0;  ///< begins at base / start_divisor
   double final_divisor = 1e4;   ///< ends at base / start_divisor / final_divisor
   bool linear = false;          ///< in straight lines instead of half cosines
@@ -86,10 +86,10 @@ class Schedule {
 };
 
 struct PlateauOptions {
-  double factor = 0.1;          ///< what the rate is multiplied by, in (0, 1)
-  std::int64_t patience = 10;   ///< how many calls without improvement are put up with
-  double threshold = 1e-4;      ///< an improvement by less than that counts as none
-  bool relative = true;         ///< the threshold is a part of the best metric
+  double factor = 0.1;         ///< what the rate is multiplied by, in (0, 1)
+  std::int64_t patience = 10;  ///< how many calls without improvement are put up with
+  double threshold = 1e-4;     ///< an improvement by less than that counts as none
+  bool relative = true;        ///< the threshold is a part of the best metric
   bool lower_is_better = true;
   std::int64_t cooldown = 0;  ///< calls after a reduction in which nothing is counted
   double minimum = 0.0;       ///< no rate goes below this
