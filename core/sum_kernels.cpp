@@ -39,8 +39,7 @@ double sum_run(const T* x, std::int64_t count) {
 template <class In, class Out>
 void sum_rows(const In* x, std::int64_t rows, std::int64_t length, double scale, Out* result) {
   if (length <= 2 * block_elements) {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, block_elements / (2 * std::max<std::int64_t>(length, 1)));
+    const std::int64_t grain = std::max<std::int64_t>(1, block_elements / (2 * std::max<std::int64_t>(length, 1)));
     parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         result[row] = static_cast<Out>(scale * sum_run(x + row * length, length));
@@ -92,8 +91,7 @@ void add_rows(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t c
     }
   }
   for (; row < rows; ++row) {
-    for (std::int64_t i = 0; i < columns; ++i)
-      totals[i] += static_cast<double>(x[row * stride + i]);
+    for (std::int64_t i = 0; i < columns; ++i) totals[i] += static_cast<double>(x[row * stride + i]);
   }
 }
 

@@ -32,8 +32,7 @@ nn::Sequential make_generator(Rng rng) {
       {"grid", nn::Reshape({128, 7, 7})},
       {"norm1", nn::BatchNorm2d(128)},
       {"relu1", nn::ReLU()},
-      {"up1",
-       nn::ConvTranspose2d(128, 64, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}, rng)},
+      {"up1", nn::ConvTranspose2d(128, 64, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}, rng)},
       {"norm2", nn::BatchNorm2d(64)},
       {"relu2", nn::ReLU()},
       {"up2", nn::ConvTranspose2d(64, 1, {.kernel = 4, .stride = 2, .padding = 1}, rng)},
@@ -92,8 +91,7 @@ struct Dcgan {
     const Tensor generator_loss = nn::bce_with_logits(discriminator(fake), 1.0);
     generator_optimizer.step(grad(generator_loss, generator.parameters()));
 
-    return {static_cast<float>(discriminator_loss.item()),
-            static_cast<float>(generator_loss.item())};
+    return {static_cast<float>(discriminator_loss.item()), static_cast<float>(generator_loss.item())};
   }
 
   /// Draws `noise` without touching any state: in eval mode batch-norm reads its running statistics.
@@ -122,8 +120,7 @@ void reconcile(const RunOptions& options, TrainingRun& run, io::Batches& batches
   }
   if (*run.state().at("data/fingerprint").data<std::uint64_t>() != data_fingerprint) {
     throw Error("--data " + options.data + ": not the data that " + run.checkpoint_name() +
-                " was trained on (" + std::to_string(run.state().at("data/rows").item()) +
-                " rows)");
+                " was trained on (" + std::to_string(run.state().at("data/rows").item()) + " rows)");
   }
   if (options.batch && *options.batch != batches.batch_size()) {
     run.note("batch size " + std::to_string(*options.batch) + " from here on; it was " +
@@ -133,14 +130,14 @@ void reconcile(const RunOptions& options, TrainingRun& run, io::Batches& batches
 }
 
 int train(int argc, const char* const* argv) {
-  RunOptions options{
-      .data = std::string(io::fashion_mnist_folder), .default_epochs = 5, .out = "runs/dcgan"};
+  RunOptions options{.data = std::string(io::fashion_mnist_folder),
+                     .default_epochs = 5,
+                     .out = "runs/dcgan"};
   std::int64_t sample_every = 0;
   CommandLine command_line("dcgan", "Trains a DCGAN on 28x28 pictures and shows what it draws.");
   add_run_options(command_line, options);
   command_line.option("--sample-every", sample_every,
-                      "Write a picture every N steps too, not only after each epoch and at the end",
-                      0);
+                      "Write a picture every N steps too, not only after each epoch and at the end", 0);
   if (const auto status = command_line.parse(argc, argv)) return *status;
   if (options.threads) set_threads(static_cast<int>(*options.threads));
   catch_stop_signals();
