@@ -115,6 +115,7 @@ TEST_CASE("the bits of a product do not depend on the number of threads") {
   const int before = mnemo::threads();
   for (const auto& size : sizes) {
     const std::int64_t m = size[0], n = size[1], k = size[2];
+    if (m * n == 0) continue;
     for (const bool tb : {false, true}) {
       const std::vector<float> a = random_values<float>(m * k, random);
       const std::vector<float> b = random_values<float>(n * k, random);
@@ -126,7 +127,8 @@ TEST_CASE("the bits of a product do not depend on the number of threads") {
                             results.back().data(), n);
       }
       for (const auto& result : results) {
-        CHECK(std::memcmp(result.data(), results[0].data(), result.size() * sizeof(float)) == 0);
+        CHECK((result.empty() ||
+               std::memcmp(result.data(), results[0].data(), result.size() * sizeof(float)) == 0));
       }
     }
   }
