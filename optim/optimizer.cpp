@@ -240,26 +240,6 @@ std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradi
     }
     jobs.push_back({gradients[i], nullptr, {}, group, rate, updates(i, step)});
   }
-<<<<<<< HEAD
-  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
-    const Piece& piece = pieces[static_cast<std::size_t>(number)];
-    const std::size_t index = piece.parameter;
-    const std::int64_t begin = piece.begin;
-    const Tensor& gradient = given[index];
-    const Target& target = targets[index];
-    detail::with_float_type(kind_, gradient.dtype(), [&]<class T>(std::type_identity<T>) {
-      const auto at = [start = begin](void* data) {
-        return data ? static_cast<T*>(data) + start : nullptr;
-      };
-      Block<T> block{.count = std::min(block_elements, gradient.elements() - begin),
-                     .parameter = at(target.parameter),
-                     .gradient = gradient.data<T>() + begin,
-                     .moments = {}};
-      for (std::size_t k = 0; k < moments_.size(); ++k) block.moments[k] = at(target.moments[k]);
-      update(block);
-    });
-  });
-=======
   // Only now that nothing can fail any more: asking for memory to write counts as a write.
   auto job = jobs.begin();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -325,7 +305,6 @@ std::vector<std::string> Optimizer::minimize(const Tensor& loss) {
     if (!is_frozen(i)) trained.add(parameters_[i].name, parameters_[i].tensor);
   }
   return step(grad(loss, trained, {.allow_unused = true}));
->>>>>>> main
 }
 
 }  // namespace mnemo::optim
