@@ -119,7 +119,7 @@ class Planner {
     }
     for (const auto& [from, to] : options_.rename) {
       if (!from.ends_with('*') && std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
-                                               [&](const StoredArray& a) { return a.name == from; })) {
+                                               [&name = from](const StoredArray& a) { return a.name == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
       }
     }
