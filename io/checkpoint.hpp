@@ -49,9 +49,9 @@ Variables read(const std::filesystem::path& path, const ReadOptions& options = {
 struct LoadOptions {
   /// Which of the program's variables to load, as patterns (`generator/*`); empty for all. With
   /// patterns, other arrays of the file are left alone.
-  std::vector<std::string> only;
+  std::vector<std::string> only = {};
   /// From a name in the file to the name in the program. `{"encoder/*", "generator/*"}` renames a group.
-  std::map<std::string, std::string> rename;
+  std::map<std::string, std::string> rename = {};
   bool allow_missing = false;  ///< keep the values of variables that the file does not have
   bool allow_extra = false;    ///< leave arrays alone that the program does not have
   bool allow_float16 = false;  ///< take float16 arrays into float32 variables
@@ -92,7 +92,7 @@ struct ManagerOptions {
   std::size_t keep_best = 0;     ///< also the N with the best metric
   bool lower_is_better = true;   ///< of the metric
   std::string prefix = "step_";
-  SaveOptions save;
+  SaveOptions save = {};
   Warn warn = warn_on_standard_error;
 };
 
