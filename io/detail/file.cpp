@@ -191,13 +191,21 @@ void AtomicFile::write_out(const char* data, std::size_t count) {
   while (count > 0) {
     const std::size_t piece = std::min(count, piece_bytes);
     write_all(descriptor_, data, piece, name_);
-    // Advice only; what the disk refuses shows at the flush.
-    ::sync_file_range(descriptor_, static_cast<off_t>(written_), static_cast<off_t>(piece),
-                      SYNC_FILE_RANGE_WRITE);
     written_ += piece;
+    start_flushing();
     data += piece;
     count -= piece;
   }
+}
+
+/// Has the disk begin with what is complete. Not with the last page: the next write to it would wait
+/// until it is on the disk. Advice only; what the disk refuses shows at the final flush.
+void AtomicFile::start_flushing() {
+  const std::uint64_t complete = written_ - written_ % piece_bytes;
+  if (complete == flushing_) return;
+  ::sync_file_range(descriptor_, static_cast<off_t>(flushing_), static_cast<off_t>(complete - flushing_),
+                    SYNC_FILE_RANGE_WRITE);
+  flushing_ = complete;
 }
 
 void AtomicFile::commit() {

@@ -45,6 +45,7 @@ class AtomicFile {
  private:
   void flush();
   void write_out(const char* data, std::size_t count);
+  void start_flushing();
 
   std::string name_;  // for messages: the target as the caller wrote it
   std::filesystem::path target_;
@@ -52,6 +53,7 @@ class AtomicFile {
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
   std::uint64_t written_ = 0;
+  std::uint64_t flushing_ = 0;
   std::vector<char> buffer_;
 };
 
