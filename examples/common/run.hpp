@@ -43,7 +43,8 @@ void add_run_options(CommandLine& command_line, RunOptions& options);
 /// The folder holds `step_00000060.npz` (the newest few checkpoints), `losses.csv` (one row a step)
 /// and whatever pictures the program adds under the name that `picture()` gives. What is in it belongs
 /// to one run and to one history of it: going on from a checkpoint cuts rows and pictures of later
-/// steps off, a new run refuses a folder that holds another, and while one process trains in it,
+/// steps off (checkpoints later than the newest readable one are damaged; they are renamed), a new run
+/// refuses a folder that holds another, and while one process trains in it,
 /// another one is refused.
 class TrainingRun {
  public:
@@ -64,7 +65,9 @@ class TrainingRun {
   std::int64_t step() const;
   const mnemo::Variables& state() const { return state_; }
 
-  /// Runs until `last_step`: opens the log, as it was at the present step.
+  /// Runs until `last_step`: opens the log, as it was at the present step. A new run saves its first
+  /// checkpoint now, so that from its first step on it can be resumed without its options' being given
+  /// again.
   void run_until(std::int64_t last_step);
   /// Whether there is another step to make. False too when a signal asked to stop.
   bool goes_on() const;
@@ -84,7 +87,7 @@ class TrainingRun {
  private:
   void lock();
   void prepare_new();
-  void remove_pictures_after(std::int64_t step);
+  void cut_back_to(std::int64_t step);
   void save();
 
   std::string program_;
