@@ -370,3 +370,30 @@ TEST_CASE("verify tells which tensors hold NaN or infinity") {
   io::save(folder.path / "state.npz", variables);
   CHECK(io::verify(folder.path / "state.npz").nonfinite == std::vector<std::string>{"sick", "worse"});
 }
+
+TEST_CASE("mapped arrays have the values, and writing to them leaves the file alone") {
+  const Folder folder;
+  Variables variables = state(3);
+  variables.add("mask", full({5}, 1, DType::boolean));
+  variables.add("half", cast(full({5}, 1.5), DType::float16));
+  for (const char* const form : {"state.npz", "state/"}) {
+    const auto path = folder.path / form;
+    io::save(path, variables);
+    Variables mapped = io::map(path);
+    REQUIRE(mapped.size() == 7);
+    check_all(mapped.select("model/*"), 3);
+    check_all(mapped.select("optimizer/*"), 3);
+    CHECK(mapped["mask"].at({4}) == 1);
+    CHECK(mapped["half"].at({4}) == 1.5);
+    CHECK(reinterpret_cast<std::uintptr_t>(mapped["model/weight"].raw()) % 64 == 0);
+    mapped["model/weight"].fill(9);
+    check_all(io::read(path).select("model/*"), 3);
+    io::save(path, state(4));  // the name has a new file; what is mapped is still the old one
+    CHECK(mapped["random"].at({0}) == 3);
+  }
+  io::save(folder.path / "deflated.npz", state(5), {.compression = io::Compression::deflate});
+  check_all(io::map(folder.path / "deflated.npz"), 5);
+  std::string bytes = bytes_of(folder.path / "state.npz");
+  folder.write("cut.npz", bytes.substr(0, bytes.size() - 1));
+  CHECK_THROWS_AS(io::map(folder.path / "cut.npz"), Error);
+}

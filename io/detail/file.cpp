@@ -171,6 +171,13 @@ AtomicFile::~AtomicFile() {
   ::close(descriptor_);
 }
 
+void AtomicFile::reserve(std::uint64_t bytes) {
+  constexpr std::uint64_t worth_it = 1 << 20;
+  if (bytes < worth_it) return;
+  const int status = ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+  if (status != 0 && errno == ENOSPC) fail(name_, ": cannot be written: ", reason(ENOSPC));
+}
+
 void AtomicFile::append(const void* data, std::size_t count) {
   const auto* bytes = static_cast<const char*>(data);
   position_ += count;

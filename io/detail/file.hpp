@@ -37,6 +37,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  /// Room on the disk for a file of at least this many bytes. Throws Error where there is not so much.
+  void reserve(std::uint64_t bytes);
   void append(const void* data, std::size_t count);
   /// Where the next byte goes.
   std::uint64_t position() const { return position_; }
