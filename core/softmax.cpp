@@ -9,6 +9,7 @@
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/indexing.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
 
@@ -54,7 +55,8 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   const std::int64_t rows = length == 0 ? 0 : x.elements() / length;
   const T* const from = x.data<T>();
   T* const to = result.mutable_data<T>();
-  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
   detail::parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       body(row, from + row * length, to + row * out_length);
@@ -107,8 +109,8 @@ Tensor softmax(const Tensor& x) {
       }
       if (i < length) {
         T rest[Batch::size];
-        const Batch value =
-            xsimd::exp(load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
+        const Batch value = xsimd::exp(
+            load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
         value.store_unaligned(rest);
         std::copy_n(rest, length - i, to + i);
         sums += value;
@@ -125,27 +127,6 @@ Tensor softmax(const Tensor& x) {
     });
   };
   return record("softmax", std::move(result), {.output = true}, rule, x);
-}
-
-Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
-  if (labels.dtype() != DType::int64) {
-    detail::fail("one_hot: labels are ", labels.dtype(), ", not int64");
-  }
-  if (classes < 1) detail::fail("one_hot: ", classes, " classes; at least 1 is needed");
-  Shape shape = labels.shape();
-  shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
-  const std::int64_t* const label = labels.data<std::int64_t>();
-  detail::with_float_type("one_hot", dtype, [&]<class T>(std::type_identity<T>) {
-    T* const out = result.mutable_data<T>();
-    for (std::int64_t i = 0; i < labels.elements(); ++i) {
-      if (label[i] < 0 || label[i] >= classes) {
-        detail::fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
-      }
-      out[i * classes + label[i]] = T(1);
-    }
-  });
-  return result;
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
