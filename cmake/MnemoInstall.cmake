@@ -57,10 +57,12 @@ file(RELATIVE_PATH MNEMO_PC_LIBDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_
 configure_file(${PROJECT_SOURCE_DIR}/cmake/mnemo.pc.in ${PROJECT_BINARY_DIR}/mnemo.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/mnemo.pc DESTINATION ${pc_dir})
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/io/inspect.py)
-  install(PROGRAMS ${PROJECT_SOURCE_DIR}/io/inspect.py DESTINATION ${CMAKE_INSTALL_BINDIR}
-          RENAME mnemo-inspect)
-endif()
+# The inspector, which finds its modules from where it lies itself.
+install(PROGRAMS ${PROJECT_SOURCE_DIR}/io/inspect.py DESTINATION ${CMAKE_INSTALL_BINDIR}
+        RENAME mnemo-inspect)
+install(FILES ${PROJECT_SOURCE_DIR}/io/checkpoint.py ${PROJECT_SOURCE_DIR}/io/inspect_plot.py
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/mnemo/python)
+
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 set(CPACK_GENERATOR DEB)

@@ -1,8 +1,10 @@
 #include "mnemo/core/detail/conv_kernels.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "mnemo/core/detail/conv_gemm.hpp"
+#include "mnemo/core/detail/conv_winograd.hpp"
 
 namespace mnemo::detail {
 namespace {
@@ -24,17 +26,28 @@ bool empty(const ConvGeometry& g) {
          g.kernel_width == 0;
 }
 
+template <class T>
+bool use_winograd(const ConvGeometry& g) {
+  return std::is_same_v<T, float> && fits_winograd(g) && g.in_channels >= 16 && g.out_channels >= 16;
+}
+
 }  // namespace
 
 template <class T>
 void conv_output(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
   if (empty(g)) return fill_channels(g.batch, g.out_channels, g.out_height * g.out_width, bias, y);
+  if constexpr (std::is_same_v<T, float>) {
+    if (use_winograd<T>(g)) return conv_output_winograd(g, x, w, bias, y);
+  }
   conv_output_gemm(g, x, w, bias, y);
 }
 
 template <class T>
 void conv_input(const ConvGeometry& g, const T* u, const T* w, const T* bias, T* x) {
   if (empty(g)) return fill_channels(g.batch, g.in_channels, g.in_height * g.in_width, bias, x);
+  if constexpr (std::is_same_v<T, float>) {
+    if (use_winograd<T>(g)) return conv_input_winograd(g, u, w, bias, x);
+  }
   conv_input_gemm(g, u, w, bias, x);
 }
 
@@ -44,6 +57,9 @@ void conv_weight(const ConvGeometry& g, const T* x, const T* u, T* w) {
     std::fill_n(w, g.out_channels * (g.in_channels / g.groups) * g.kernel_height * g.kernel_width,
                 T(0));
     return;
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    if (use_winograd<T>(g)) return conv_weight_winograd(g, x, u, w);
   }
   conv_weight_gemm(g, x, u, w);
 }

@@ -10,6 +10,7 @@ namespace mnemo::detail {
 namespace {
 
 constexpr std::int64_t block_elements = 65536;
+constexpr std::int64_t tile_columns = 1024;
 
 // The sum of a contiguous run: eight vectors of lanes over a chunk, chunks in double.
 template <class T>
@@ -39,7 +40,8 @@ double sum_run(const T* x, std::int64_t count) {
 template <class In, class Out>
 void sum_rows(const In* x, std::int64_t rows, std::int64_t length, double scale, Out* result) {
   if (length <= 2 * block_elements) {
-    const std::int64_t grain = std::max<std::int64_t>(1, block_elements / (2 * std::max<std::int64_t>(length, 1)));
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, block_elements / (2 * std::max<std::int64_t>(length, 1)));
     parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         result[row] = static_cast<Out>(scale * sum_run(x + row * length, length));
@@ -63,35 +65,40 @@ void sum_rows(const In* x, std::int64_t rows, std::int64_t length, double scale,
   }
 }
 
-// totals[i] += sum over rows of x[r, i], for rows `stride` apart.
+// totals[i] = sum over rows of x[r, i], for rows `stride` apart. Rows are added as vectors, eight at
+// a time and up to 64 of them, before their sum goes to double.
 template <class T>
-void add_rows(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
-              double* totals) {
+void sum_columns(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
+                 double* totals) {
   using Batch = xsimd::batch<T>;
   constexpr std::int64_t width = Batch::size;
   constexpr std::int64_t group = 8;
-  std::int64_t row = 0;
-  for (; row + group <= rows; row += group) {
-    const T* const first = x + row * stride;
-    const auto at = [&](std::int64_t r, std::int64_t i) {
-      return Batch::load_unaligned(first + r * stride + i);
-    };
-    std::int64_t i = 0;
-    for (; i + width <= columns; i += width) {
-      const Batch folded = ((at(0, i) + at(1, i)) + (at(2, i) + at(3, i))) +
-                           ((at(4, i) + at(5, i)) + (at(6, i) + at(7, i)));
-      T lanes[Batch::size];
-      folded.store_unaligned(lanes);
-      for (std::int64_t k = 0; k < width; ++k) totals[i + k] += static_cast<double>(lanes[k]);
-    }
-    for (; i < columns; ++i) {
-      for (std::int64_t r = 0; r < group; ++r) {
-        totals[i] += static_cast<double>(first[r * stride + i]);
+  constexpr std::int64_t rows_at_once = 64;
+  std::fill_n(totals, columns, 0.0);
+  T sums[tile_columns];
+  for (std::int64_t first = 0; first < rows; first += rows_at_once) {
+    const std::int64_t end = std::min(rows, first + rows_at_once);
+    std::fill_n(sums, columns, T(0));
+    std::int64_t row = first;
+    for (; row + group <= end; row += group) {
+      const T* const at = x + row * stride;
+      const auto load = [&](std::int64_t r, std::int64_t i) {
+        return Batch::load_unaligned(at + r * stride + i);
+      };
+      std::int64_t i = 0;
+      for (; i + width <= columns; i += width) {
+        const Batch folded = ((load(0, i) + load(1, i)) + (load(2, i) + load(3, i))) +
+                             ((load(4, i) + load(5, i)) + (load(6, i) + load(7, i)));
+        (Batch::load_unaligned(sums + i) + folded).store_unaligned(sums + i);
+      }
+      for (; i < columns; ++i) {
+        for (std::int64_t r = 0; r < group; ++r) sums[i] += at[r * stride + i];
       }
     }
-  }
-  for (; row < rows; ++row) {
-    for (std::int64_t i = 0; i < columns; ++i) totals[i] += static_cast<double>(x[row * stride + i]);
+    for (; row < end; ++row) {
+      for (std::int64_t i = 0; i < columns; ++i) sums[i] += x[row * stride + i];
+    }
+    for (std::int64_t i = 0; i < columns; ++i) totals[i] += static_cast<double>(sums[i]);
   }
 }
 
@@ -101,9 +108,9 @@ template <class In, class Out>
 void sum_middle(const In* x, std::int64_t outer, std::int64_t reduced, std::int64_t inner,
                 double scale, Out* result) {
   if (inner == 1) return sum_rows(x, outer, reduced, scale, result);
-  const std::int64_t width = std::min<std::int64_t>(inner, 1024);
+  const std::int64_t width = std::min(inner, tile_columns);
   const std::int64_t tiles = (inner + width - 1) / width;
-  const std::int64_t rows = std::max<std::int64_t>(64, block_elements / width);
+  const std::int64_t rows = std::max<std::int64_t>(256, block_elements / width);
   const std::int64_t pieces = std::max<std::int64_t>(1, (reduced + rows - 1) / rows);
   std::vector<double> partial(static_cast<std::size_t>(pieces * outer * inner));
   parallel_blocks(outer * tiles * pieces, [&](std::int64_t block) {
@@ -112,16 +119,17 @@ void sum_middle(const In* x, std::int64_t outer, std::int64_t reduced, std::int6
     const std::int64_t o = block / pieces / tiles;
     const std::int64_t first_row = piece * rows;
     const std::int64_t first_column = tile * width;
-    add_rows(x + (o * reduced + first_row) * inner + first_column,
-             std::min(rows, reduced - first_row), inner, std::min(width, inner - first_column),
-             &partial[static_cast<std::size_t>((piece * outer + o) * inner + first_column)]);
+    sum_columns(x + (o * reduced + first_row) * inner + first_column,
+                std::min(rows, reduced - first_row), inner, std::min(width, inner - first_column),
+                &partial[static_cast<std::size_t>((piece * outer + o) * inner + first_column)]);
   });
-  for (std::int64_t i = 0; i < outer * inner; ++i) {
-    double total = 0.0;
-    for (std::int64_t piece = 0; piece < pieces; ++piece) {
-      total += partial[static_cast<std::size_t>(piece * outer * inner + i)];
-    }
-    result[i] = static_cast<Out>(scale * total);
+  const std::int64_t results = outer * inner;
+  for (std::int64_t piece = 1; piece < pieces; ++piece) {
+    const double* const more = &partial[static_cast<std::size_t>(piece * results)];
+    for (std::int64_t i = 0; i < results; ++i) partial[static_cast<std::size_t>(i)] += more[i];
+  }
+  for (std::int64_t i = 0; i < results; ++i) {
+    result[i] = static_cast<Out>(scale * partial[static_cast<std::size_t>(i)]);
   }
 }
 

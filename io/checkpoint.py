@@ -16,8 +16,10 @@ import zlib
 import numpy as np
 
 PIECE = 1 << 20  # elements that are in memory at once, where a whole tensor is not needed
-BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
-          zlib.error, struct.error, MemoryError)
+# What reading a damaged file can throw, zipfile's decompressors included.
+BROKEN = (OSError, EOFError, ValueError, RuntimeError, OverflowError, IndexError, MemoryError,
+          zipfile.BadZipFile, zlib.error, struct.error) + (
+              (zipfile.lzma.LZMAError,) if zipfile.lzma else ())
 
 
 class Failure(Exception):

@@ -199,7 +199,7 @@ def command_diff(options):
 def command_show(options):
     path, names = options.file, options.names
     if not names and not os.path.exists(path):
-        path, names = newest_checkpoint(), [path]
+        path, names = newest_checkpoint(path), [path]
     source = files.open_source(path)
     if not names and len(source.entries) > 1:
         raise files.Failure(f"{files.printable(path)} holds {len(source.entries)} tensors: say which "
@@ -220,12 +220,13 @@ def command_show(options):
     return 0
 
 
-def newest_checkpoint():
+def newest_checkpoint(wanted):
     """For `show NAME`: the newest checkpoint here, or in a run's folder right below."""
     folders = [".", "runs"] + sorted(os.path.join("runs", n) for n in files.listing("runs"))
     found = [f for folder in folders if os.path.isdir(folder) for f in files.checkpoints_in(folder)]
     if not found:
-        raise files.Failure("no such file, and no checkpoint (*.npz) is in this folder or in runs/*")
+        raise files.Failure(f"{files.printable(wanted)}: no such file, and no checkpoint (*.npz) that "
+                            "could hold a tensor of that name is in this folder or in runs/*")
     newest = max(found, key=lambda path: (os.path.getmtime(path), files.number_in(path)))
     print(f"newest checkpoint: {files.printable(newest)}", file=sys.stderr)
     return newest

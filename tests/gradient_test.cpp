@@ -359,11 +359,11 @@ std::vector<Row> all_rows() {
 
 // Functions that give a tensor but are not differentiable, or are no operations.
 const std::set<std::string> not_differentiable = {
-    "operator==", "operator!=", "operator&&", "operator||", "operator!", "logical_xor", "argmax",
-    "argmin", "all", "any", "arange", "arange_real", "arange_whole", "grad", "linspace", "eye",
-    "operator<", "operator<=", "operator>", "operator>=", "clone", "detach", "with_node", "empty",
-    "zeros", "ones", "full", "zeros_like", "ones_like", "scalar", "from_values", "tensor", "record",
-    "record_list", "record_fused", "one_hot",
+    "operator==", "operator!=", "operator<", "operator<=", "operator>", "operator>=",
+    "clone", "detach", "with_node", "empty", "zeros", "ones", "full", "zeros_like", "ones_like",
+    "scalar", "from_values", "from_xtensor", "tensor", "record", "record_list", "record_fused", "one_hot",
+    "operator&&", "operator||", "operator!", "logical_xor", "argmax", "argmin", "all", "any",
+    "arange", "arange_real", "arange_whole", "grad", "linspace", "eye",
     // of the classes Rng and Pullback
     "uniform", "normal", "integers", "permutation", "output"};
 

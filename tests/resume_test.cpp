@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -81,7 +83,7 @@ Result run(const Arguments& arguments, const Folder& folder) {
 
 /// A small run: few pictures a step, no data files.
 Arguments training(const std::string& out, int steps, const Arguments& more = {}) {
-  Arguments arguments{"--data",  "synthetic", "--batch", "8", "--seed", "7", "--checkpoint-every", "20",
+  Arguments arguments{"--data",  "synthetic", "--batch", "4", "--seed", "7", "--checkpoint-every", "20",
                       "--steps", std::to_string(steps), "--out", out};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
@@ -199,6 +201,7 @@ TEST_CASE("resume: a damaged newest checkpoint is passed over, and what is later
   CHECK(result.status == 0);
   CHECK(contains(result.output, "step_00000040.npz"));
   CHECK(!fs::exists(out + "/samples_00000050.png"));
+  CHECK(fs::exists(newest + ".damaged"));
   check_same_end(folder / "whole", out);
 
   // Nothing to do is no mistake, and changes nothing.
@@ -246,9 +249,9 @@ TEST_CASE("two runs are never mixed, and none is destroyed unasked") {
   CHECK(contains(seed.output, "begun with seed 7"));
   CHECK(bytes_of(out + "/step_00000003.npz") == checkpoint);
   CHECK(!fs::exists(out + "/step_00000005.npz"));
-  const Result batch = resumed_with({"--batch", "4"});
+  const Result batch = resumed_with({"--batch", "6"});
   CHECK(batch.status == 0);
-  CHECK(contains(batch.output, "batch size 4 from here on; it was 8"));
+  CHECK(contains(batch.output, "batch size 6 from here on; it was 4"));
 
   std::ofstream(out + "/my notes.txt") << "keep me";
   check_run(training(out, 2, {"--overwrite"}), folder);

@@ -52,7 +52,12 @@ Progress::Progress(std::vector<std::string> names, std::int64_t first_step, std:
       terminal_(stdout_is_terminal()),
       begin_(Clock::now()),
       shown_(begin_),
-      step_(first_step) {}
+      step_(first_step) {
+  // "generator_loss" is a good name for a column; in a line that is short of room the rest says it all.
+  for (std::string& name : names_) {
+    if (name.ends_with("_loss")) name.resize(name.size() - 5);
+  }
+}
 
 void Progress::update(std::int64_t step, std::span<const float> values) {
   step_ = step;
@@ -102,12 +107,12 @@ void Progress::show() {
       const auto filled = static_cast<std::size_t>(std::min(share, 1.0) * static_cast<double>(width));
       line += " [" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
     }
-    line = "\r" + (line + "  " + text).substr(0, columns) + "\033[K";
+    line = (line + "  " + text).substr(0, columns);
+    std::printf("\r%s\033[K", line.c_str());
     bar_drawn_ = true;
   } else {
-    line += "  " + text + "\n";
+    std::printf("%s  %s\n", line.c_str(), text.c_str());
   }
-  std::fputs(line.c_str(), stdout);
   std::fflush(stdout);
   shown_ = Clock::now();
   pending_ = false;

@@ -168,14 +168,22 @@ void TrainingRun::run_until(std::int64_t last_step) {
     note((folder_ / "losses.csv").string() + ": " + std::to_string(log_->missing()) + " of the " +
          std::to_string(first_step_) + " rows before this step are missing");
   }
-  remove_pictures_after(first_step_);
+  cut_back_to(first_step_);
   progress_ = std::make_unique<Progress>(columns_, first_step_, last_step_);
 }
 
-void TrainingRun::remove_pictures_after(std::int64_t last) {
+void TrainingRun::cut_back_to(std::int64_t last) {
   for (const fs::path& file : files_of_a_run(folder_)) {
-    const auto of = step_in(file.filename().string(), "samples_", ".png");
-    if (of && *of > last) fs::remove(file);
+    const std::string name = file.filename().string();
+    if (const auto of = step_in(name, "samples_", ".png"); of && *of > last) fs::remove(file);
+    // The newest readable one is `last`, so this one is damaged. Under its old name it would count as
+    // newer than those that this run will save, and they would be removed before it.
+    if (const auto of = step_in(name, "step_", ".npz"); of && (*of > last || !resumed_)) {
+      fs::path aside = file;
+      aside += ".damaged";
+      fs::rename(file, aside);
+      note(file.string() + " cannot be read; renamed to " + aside.filename().string());
+    }
   }
 }
 

@@ -16,14 +16,14 @@ namespace examples {
 
 /// What every training program can be asked.
 struct RunOptions {
-  std::string data;
-  std::optional<std::int64_t> steps;
-  std::optional<std::int64_t> epochs;
+  std::string data = {};
+  std::optional<std::int64_t> steps = std::nullopt;
+  std::optional<std::int64_t> epochs = std::nullopt;
   std::int64_t default_epochs = 1;  ///< where neither steps nor epochs are given
-  std::optional<std::int64_t> batch;
-  std::optional<std::int64_t> seed;
-  std::optional<std::int64_t> threads;
-  std::string out;
+  std::optional<std::int64_t> batch = std::nullopt;
+  std::optional<std::int64_t> seed = std::nullopt;
+  std::optional<std::int64_t> threads = std::nullopt;
+  std::string out = {};
   std::int64_t checkpoint_every = 500;
   std::int64_t keep = 5;
   bool resume = false;
@@ -43,7 +43,8 @@ void add_run_options(CommandLine& command_line, RunOptions& options);
 /// The folder holds `step_00000060.npz` (the newest few checkpoints), `losses.csv` (one row a step)
 /// and whatever pictures the program adds under the name that `picture()` gives. What is in it belongs
 /// to one run and to one history of it: going on from a checkpoint cuts rows and pictures of later
-/// steps off, a new run refuses a folder that holds another, and while one process trains in it,
+/// steps off (checkpoints later than the newest readable one are damaged; they are renamed), a new run
+/// refuses a folder that holds another, and while one process trains in it,
 /// another one is refused.
 class TrainingRun {
  public:
@@ -84,7 +85,7 @@ class TrainingRun {
  private:
   void lock();
   void prepare_new();
-  void remove_pictures_after(std::int64_t step);
+  void cut_back_to(std::int64_t step);
   void save();
 
   std::string program_;

@@ -23,6 +23,10 @@ void catch_stop_signals() {
   action.sa_flags = SA_RESTART;  // a write to a file in progress is not to fail
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // The terminal was closed; unless it was started with nohup, which ignores that.
+  struct sigaction before {};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
 bool stop_requested() { return requests > 0; }

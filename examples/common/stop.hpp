@@ -2,8 +2,8 @@
 
 namespace examples {
 
-/// From now on SIGINT and SIGTERM only ask the program to stop, so that it can finish its step and
-/// save. The third of them ends it at once.
+/// From now on SIGINT, SIGTERM and SIGHUP only ask the program to stop, so that it can finish its step
+/// and save. The third of them ends it at once.
 void catch_stop_signals();
 
 /// Whether it was asked to.

@@ -1,0 +1,402 @@
+#include "mnemo/core/detail/conv_winograd.hpp"
+
+#include <algorithm>
+
+#include "mnemo/core/detail/gemm.hpp"
+#include "mnemo/core/detail/lane_image.hpp"
+#include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/detail/scratch.hpp"
+#include "mnemo/core/detail/winograd.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+constexpr std::int64_t tile = 4;
+constexpr std::int64_t chunk_floats = 1 << 20;  // of transformed samples, for the gradient of w
+
+// Tiles in one product, whose volume OpenBLAS should take without copying (gemm.cpp).
+std::int64_t wanted_tiles(std::int64_t depth, std::int64_t width) {
+  const std::int64_t unpacked = 1'000'000 / (depth * width);
+  return unpacked >= 16 ? std::min<std::int64_t>(unpacked, 128) : 128;
+}
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The images on one side of a convolution, and how their pixels lie in planes.
+struct Side {
+  std::int64_t channels;
+  LaneAxis y, x;
+  std::int64_t phases() const { return y.stride * x.stride; }
+  std::int64_t blocks() const { return ceil_div(channels, lane_count); }
+  std::int64_t lanes() const { return blocks() * lane_count; }  // channels, padded with zeros
+  std::int64_t width() const { return phases() * lanes(); }     // of a transformed tile's row
+  std::int64_t image() const { return channels * y.size * x.size; }
+};
+
+// Tiles of 4x4 results cover the planes of one side ("tiled"); the other is read in windows of
+// R + 3 by R + 3 that start at the same positions.
+struct Tiles {
+  std::int64_t down, across;
+};
+
+// Some samples, or some tile rows of one.
+struct Run {
+  std::int64_t first_sample, samples, first_row, rows;
+};
+
+struct Cut {
+  std::int64_t samples, rows, sample_runs, row_runs;
+
+  Cut(std::int64_t batch, const Tiles& tiles, std::int64_t wanted) {
+    const std::int64_t all = tiles.down * tiles.across;
+    sample_runs = ceil_div(batch, std::clamp<std::int64_t>(wanted / all, 1, batch));
+    row_runs = ceil_div(tiles.down, std::max<std::int64_t>(wanted / tiles.across, 1));
+    samples = ceil_div(batch, sample_runs);
+    sample_runs = ceil_div(batch, samples);
+    rows = ceil_div(tiles.down, row_runs);
+    row_runs = ceil_div(tiles.down, rows);
+  }
+  std::int64_t runs() const { return sample_runs * row_runs; }
+  Run run(std::int64_t batch, const Tiles& tiles, std::int64_t index) const {
+    const std::int64_t sample = index / row_runs * samples, row = index % row_runs * rows;
+    return {sample, std::min(samples, batch - sample), row, std::min(rows, tiles.down - row)};
+  }
+};
+
+// The matrices of a transform: one [rows, width] for each pair of points. The distance between them
+// is an odd number of cache lines, so that writing to all of them does not hit the same few sets.
+struct Matrices {
+  float* data;
+  std::int64_t width, distance;
+  Matrices(Slot slot, std::int64_t points, std::int64_t rows, std::int64_t width_)
+      : width(width_), distance((rows * width_ / 16 | 1) * 16) {
+    data = scratch<float>(slot, points * points * distance);
+  }
+};
+
+// Axes of a run's lane images: `reach` more rows and columns than the tiles have results.
+void place_tiles(const Run& run, const Tiles& tiles, std::int64_t reach, LaneAxis& y, LaneAxis& x) {
+  y.skip = run.first_row * tile;
+  y.extent = run.rows * tile + reach;
+  x.skip = 0;
+  x.extent = tiles.across * tile + reach;
+}
+
+LaneImage lane_image(const Side& side) {
+  return LaneImage(side.y, side.x,
+                   scratch<std::int32_t>(Slot::places, LaneImage::place_count(side.y, side.x)));
+}
+
+// One transform along columns, then rows: from a window of `from` x `from` lanes to `to` x `to`.
+template <int from, int to, class Transform>
+inline void both_ways(const float* window, std::int64_t row_stride, const Transform& transform,
+                      Lanes (&out)[to][to]) {
+  Lanes half[to][from];
+  for (int j = 0; j < from; ++j) {
+    Lanes column[from], z[to];
+    for (int i = 0; i < from; ++i) column[i] = load_lanes(window + i * row_stride + j * lane_count);
+    transform(column, z);
+    for (int i = 0; i < to; ++i) half[i][j] = z[i];
+  }
+  for (int i = 0; i < to; ++i) transform(half[i], out[i]);
+}
+
+// Images of a run to the rows of `matrices`, one row per tile, transformed by `transform`.
+template <int from, int to, class Transform>
+void transform_images(const Side& side, const Run& run, const Tiles& tiles, const float* images,
+                      const Matrices& matrices, std::int64_t first_tile,
+                      const Transform& transform) {
+  const std::int64_t lanes_size = LaneImage::size(side.y, side.x);
+  float* const lanes = scratch<float>(Slot::planes, lanes_size);
+  std::fill_n(lanes, lanes_size, 0.0f);
+  const LaneImage image = lane_image(side);
+  for (std::int64_t s = 0; s < run.samples; ++s) {
+    const float* const sample = images + (run.first_sample + s) * side.image();
+    for (std::int64_t block = 0; block < side.blocks(); ++block) {
+      const std::int64_t channel = block * lane_count;
+      image.load(sample + channel * side.y.size * side.x.size, side.channels - channel, lanes);
+      for (std::int64_t phase = 0; phase < side.phases(); ++phase) {
+        const float* const plane = lanes + phase * image.plane_stride();
+        float* row = matrices.data + (first_tile + s * run.rows * tiles.across) * matrices.width +
+                     phase * side.lanes() + channel;
+        for (std::int64_t ty = 0; ty < run.rows; ++ty) {
+          for (std::int64_t tx = 0; tx < tiles.across; ++tx, row += matrices.width) {
+            Lanes out[to][to];
+            both_ways<from, to>(plane + ty * tile * image.row_stride() + tx * tile * lane_count,
+                                image.row_stride(), transform, out);
+            for (int i = 0; i < to * to; ++i) {
+              store_lanes(out[i / to][i % to], row + i * matrices.distance);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// Rows of `matrices`, one per tile, to results and images.
+template <int R>
+void results_to_images(const Side& side, const Run& run, const Tiles& tiles,
+                       const Matrices& matrices, const float* bias, float* images) {
+  using W = Winograd<R>;
+  float* const lanes = scratch<float>(Slot::planes, LaneImage::size(side.y, side.x));
+  const LaneImage image = lane_image(side);
+  for (std::int64_t s = 0; s < run.samples; ++s) {
+    float* const sample = images + (run.first_sample + s) * side.image();
+    for (std::int64_t block = 0; block < side.blocks(); ++block) {
+      const std::int64_t channel = block * lane_count;
+      for (std::int64_t phase = 0; phase < side.phases(); ++phase) {
+        float* const plane = lanes + phase * image.plane_stride();
+        const float* row = matrices.data + s * run.rows * tiles.across * matrices.width +
+                           phase * side.lanes() + channel;
+        for (std::int64_t ty = 0; ty < run.rows; ++ty) {
+          for (std::int64_t tx = 0; tx < tiles.across; ++tx, row += matrices.width) {
+            Lanes half[tile][W::points], out[tile];
+            for (int j = 0; j < W::points; ++j) {
+              Lanes z[W::points], y[tile];
+              for (int i = 0; i < W::points; ++i) {
+                z[i] = load_lanes(row + (i * W::points + j) * matrices.distance);
+              }
+              W::to_results(z, y);
+              for (int i = 0; i < tile; ++i) half[i][j] = y[i];
+            }
+            float* const to = plane + ty * tile * image.row_stride() + tx * tile * lane_count;
+            for (int i = 0; i < tile; ++i) {
+              W::to_results(half[i], out);
+              for (int j = 0; j < tile; ++j) {
+                store_lanes(out[j], to + i * image.row_stride() + j * lane_count);
+              }
+            }
+          }
+        }
+      }
+      image.store(lanes, side.channels - channel, bias ? bias + channel : nullptr,
+                  sample + channel * side.y.size * side.x.size);
+    }
+  }
+}
+
+// Where the R x R filters of a phase lie in w [out, in, k, k], and how to walk over them.
+struct Filters {
+  const ConvGeometry& g;
+  std::int64_t taps() const { return g.kernel_height * g.kernel_width; }
+  std::int64_t in_stride() const { return taps(); }
+  std::int64_t out_stride() const { return g.in_channels * taps(); }
+  std::int64_t tap(std::int64_t phase, std::int64_t i, std::int64_t j) const {
+    return (i * g.stride_height + phase / g.stride_width) * g.kernel_width + j * g.stride_width +
+           phase % g.stride_width;
+  }
+};
+
+// The filters at the points: matrices [from, to] of channels. From the side of x to that of u as
+// they are; for the way back turned around.
+template <int R>
+void transform_filters(const ConvGeometry& g, const float* w, bool back, const Side& in,
+                       const Side& out, const Matrices& matrices) {
+  using W = Winograd<R>;
+  const Filters filters{g};
+  const Side& along = back ? in : out;     // channels that vary along a row: one in each lane
+  const Side& down = back ? out : in;
+  const std::int64_t along_stride = back ? filters.in_stride() : filters.out_stride();
+  const std::int64_t down_stride = back ? filters.out_stride() : filters.in_stride();
+  parallel_range(down.lanes(), 8, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t d = begin; d < end; ++d) {
+      for (std::int64_t block = 0; block < along.blocks(); ++block) {
+        const std::int64_t first = block * lane_count;
+        const std::int64_t count =
+            d < down.channels ? std::min<std::int64_t>(lane_count, along.channels - first) : 0;
+        const float* const from = w + d * down_stride + first * along_stride;
+        for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
+          float taps[R * R * lane_count] = {};
+          for (int i = 0; i < R; ++i) {
+            for (int j = 0; j < R; ++j) {
+              const int place = (back ? (R - 1 - i) * R + (R - 1 - j) : i * R + j) * lane_count;
+              const float* const tap = from + filters.tap(phase, i, j);
+              for (std::int64_t l = 0; l < count; ++l) taps[place + l] = tap[l * along_stride];
+            }
+          }
+          Lanes at_points[W::points][W::points];
+          both_ways<R, W::points>(taps, R * lane_count,
+                                  [](const auto& v, auto& z) { W::filter(v, z); }, at_points);
+          float* const to = matrices.data +
+                            (back ? d * matrices.width + phase * in.lanes()
+                                  : (phase * in.lanes() + d) * matrices.width) +
+                            first;
+          for (int i = 0; i < W::points * W::points; ++i) {
+            store_lanes(at_points[i / W::points][i % W::points], to + i * matrices.distance);
+          }
+        }
+      }
+    }
+  });
+}
+
+// Correlation of `from` with the transformed filters.
+template <int R>
+void correlate(std::int64_t batch, const Side& source, const Side& target, const Tiles& tiles,
+               const float* from, const Matrices& filters, const float* bias, float* to) {
+  using W = Winograd<R>;
+  const Cut cut(batch, tiles, wanted_tiles(source.width(), target.width()));
+  parallel_blocks(cut.runs(), [&](std::int64_t index) {
+    const Run run = cut.run(batch, tiles, index);
+    const std::int64_t rows = run.samples * run.rows * tiles.across;
+    Side read = source, written = target;
+    place_tiles(run, tiles, R - 1, read.y, read.x);
+    place_tiles(run, tiles, 0, written.y, written.x);
+    const Matrices values(Slot::columns, W::points, rows, source.width());
+    const Matrices products(Slot::product, W::points, rows, target.width());
+    transform_images<W::points, W::points>(read, run, tiles, from, values, 0,
+                                           [](const auto& d, auto& z) { W::values(d, z); });
+    for (int i = 0; i < W::points * W::points; ++i) {
+      gemm_serial(false, false, rows, products.width, values.width, 1.0f,
+                  values.data + i * values.distance, values.width,
+                  filters.data + i * filters.distance, filters.width, 0.0f,
+                  products.data + i * products.distance, products.width);
+    }
+    results_to_images<R>(written, run, tiles, products, bias, to);
+  });
+}
+
+// The way back of transform_filters: sums at the points to w.
+template <int R>
+void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const Matrices& sums,
+                   float* w) {
+  using W = Winograd<R>;
+  const Filters filters{g};
+  parallel_range(in.channels, 8, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      for (std::int64_t first = 0; first < out.channels; first += lane_count) {
+        const std::int64_t count = std::min<std::int64_t>(lane_count, out.channels - first);
+        for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
+          const float* const from = sums.data + (phase * in.lanes() + c) * sums.width + first;
+          float at_points[W::points * W::points * lane_count];
+          for (int i = 0; i < W::points * W::points; ++i) {
+            store_lanes(load_lanes(from + i * sums.distance), at_points + i * lane_count);
+          }
+          Lanes taps[R][R];
+          both_ways<W::points, R>(at_points, W::points * lane_count,
+                                  [](const auto& z, auto& v) { W::to_filter(z, v); }, taps);
+          for (int i = 0; i < R; ++i) {
+            for (int j = 0; j < R; ++j) {
+              float* const to = w + first * filters.out_stride() + c * filters.in_stride() +
+                                filters.tap(phase, i, j);
+              for (std::int64_t l = 0; l < count; ++l) {
+                to[l * filters.out_stride()] = taps[i][j][l];
+              }
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+Tiles tiles_of(std::int64_t rows, std::int64_t columns) {
+  return {ceil_div(rows, tile), ceil_div(columns, tile)};
+}
+
+// x as it is read by windows, or written from the turned filters: its first place then belongs to
+// the position pad / stride.
+Side input_side(const ConvGeometry& g, bool back) {
+  return {g.in_channels,
+          {g.in_height, g.stride_height, back ? g.pad_top % g.stride_height : g.pad_top, 0, 0},
+          {g.in_width, g.stride_width, back ? g.pad_left % g.stride_width : g.pad_left, 0, 0}};
+}
+
+// u or y: as tiles, or read by windows of turned filters, R - 1 before the position above.
+Side output_side(const ConvGeometry& g, std::int64_t pad_y, std::int64_t pad_x) {
+  return {g.out_channels, {g.out_height, 1, pad_y, 0, 0}, {g.out_width, 1, pad_x, 0, 0}};
+}
+
+template <int R>
+void output(const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
+  const Side in = input_side(g, false), out = output_side(g, 0, 0);
+  const Matrices filters(Slot::shared, Winograd<R>::points, in.width(), out.width());
+  transform_filters<R>(g, w, false, in, out, filters);
+  correlate<R>(g.batch, in, out, tiles_of(g.out_height, g.out_width), x, filters, bias, y);
+}
+
+template <int R>
+void input(const ConvGeometry& g, const float* u, const float* w, const float* bias, float* x) {
+  const Side in = input_side(g, true);
+  const Side out = output_side(g, R - 1 - g.pad_top / g.stride_height,
+                               R - 1 - g.pad_left / g.stride_width);
+  const Matrices filters(Slot::shared, Winograd<R>::points, out.width(), in.width());
+  transform_filters<R>(g, w, true, in, out, filters);
+  const Tiles tiles = tiles_of((g.in_height - 1 + in.y.pad) / g.stride_height + 1,
+                               (g.in_width - 1 + in.x.pad) / g.stride_width + 1);
+  correlate<R>(g.batch, out, in, tiles, u, filters, bias, x);
+}
+
+// Samples are transformed in chunks, side by side; then each pair of points adds its product to its
+// own sum, chunk after chunk.
+template <int R>
+void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
+  using W = Winograd<R>;
+  constexpr int pairs = W::points * W::points;
+  const Side in = input_side(g, false), out = output_side(g, 0, 0);
+  const Tiles tiles = tiles_of(g.out_height, g.out_width);
+  const Cut cut(g.batch, tiles, chunk_floats / (pairs * (in.width() + out.width())));
+  const std::int64_t most_rows = cut.samples * cut.rows * tiles.across;
+  const Matrices values(Slot::shared, W::points, most_rows, in.width());
+  const Matrices slopes(Slot::gathered, W::points, most_rows, out.width());
+  const Matrices sums(Slot::partial, W::points, in.width(), out.width());
+  for (std::int64_t chunk = 0; chunk < cut.runs(); ++chunk) {
+    const Run run = cut.run(g.batch, tiles, chunk);
+    // One sample, or one tile row, of one side.
+    const std::int64_t pieces = run.samples > 1 ? run.samples : run.rows;
+    parallel_blocks(2 * pieces, [&](std::int64_t index) {
+      const std::int64_t piece = index / 2;
+      const Run part = run.samples > 1 ? Run{run.first_sample + piece, 1, run.first_row, run.rows}
+                                       : Run{run.first_sample, 1, run.first_row + piece, 1};
+      const std::int64_t first_tile = piece * part.rows * tiles.across;
+      Side side = index % 2 == 0 ? in : out;
+      place_tiles(part, tiles, index % 2 == 0 ? R - 1 : 0, side.y, side.x);
+      if (index % 2 == 0) {
+        transform_images<W::points, W::points>(side, part, tiles, x, values, first_tile,
+                                               [](const auto& d, auto& z) { W::values(d, z); });
+      } else {
+        transform_images<tile, W::points>(side, part, tiles, u, slopes, first_tile,
+                                          [](const auto& d, auto& z) { W::from_results(d, z); });
+      }
+    });
+    const std::int64_t rows = run.samples * run.rows * tiles.across;
+    const std::int64_t step = wanted_tiles(in.width(), out.width());
+    parallel_blocks(pairs, [&](std::int64_t i) {
+      for (std::int64_t row = 0; row < rows; row += step) {
+        gemm_serial(true, false, in.width(), sums.width, std::min(step, rows - row), 1.0f,
+                    values.data + i * values.distance + row * values.width, values.width,
+                    slopes.data + i * slopes.distance + row * slopes.width, slopes.width,
+                    chunk == 0 && row == 0 ? 0.0f : 1.0f, sums.data + i * sums.distance,
+                    sums.width);
+      }
+    });
+  }
+  write_filters<R>(g, in, out, sums, w);
+}
+
+}  // namespace
+
+bool fits_winograd(const ConvGeometry& g) {
+  const bool plain = g.groups == 1 && g.dilation_height == 1 && g.dilation_width == 1 &&
+                     g.kernel_height == g.kernel_width && g.stride_height == g.stride_width &&
+                     g.pad_top >= 0 && g.pad_left >= 0;
+  const std::int64_t kernel = g.kernel_height, stride = g.stride_height;
+  return plain && ((kernel == 3 && stride == 1) || kernel == 2 * stride);
+}
+
+void conv_output_winograd(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                          float* y) {
+  g.kernel_height == 3 ? output<3>(g, x, w, bias, y) : output<2>(g, x, w, bias, y);
+}
+
+void conv_input_winograd(const ConvGeometry& g, const float* u, const float* w, const float* bias,
+                         float* x) {
+  g.kernel_height == 3 ? input<3>(g, u, w, bias, x) : input<2>(g, u, w, bias, x);
+}
+
+void conv_weight_winograd(const ConvGeometry& g, const float* x, const float* u, float* w) {
+  g.kernel_height == 3 ? weight<3>(g, x, u, w) : weight<2>(g, x, u, w);
+}
+
+}  // namespace mnemo::detail

@@ -1,0 +1,124 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mnemo/core/variables.hpp"
+#include "mnemo/io/npz.hpp"
+
+namespace mnemo::io {
+
+/// Who is told what does not stop the work: a damaged checkpoint that was passed over, a file of another
+/// machine. One line, without a line feed. The default prints it on standard error.
+using Warn = std::function<void(const std::string&)>;
+void warn_on_standard_error(const std::string& message);
+
+struct SaveOptions {
+  Compression compression = Compression::stored;
+};
+
+/// Writes all of `variables` to `path`, whose ending says how: `.npz` an archive; `.npy` the only
+/// variable as one array; `/` a folder of .npy files, with subfolders from the names.
+///
+/// Atomic and durable: everything is written beside the target, flushed to the disk, and renamed, so
+/// that at every instant, also after a power cut, the old state or the new one is there, whole.
+/// What processes killed while saving left behind is removed by the next save to the same folder.
+/// Missing folders are created. Equal variables give equal bytes.
+///
+/// Throws Error that names the file, with the older file as it was, if writing fails (a full disk, a
+/// folder that may not be written), the ending is another one, or a folder of that name holds anything
+/// but .npy files.
+void save(const std::filesystem::path& path, const Variables& variables,
+          const SaveOptions& options = {});
+
+/// Reads every array of an .npz archive, an .npy file (one variable, named as the file) or a folder of
+/// .npy files into fresh tensors. What the file is, its contents say. Throws Error as `read_npz`.
+Variables read(const std::filesystem::path& path, Float16 float16 = Float16::to_float32);
+
+struct LoadOptions {
+  /// Which of the program's variables to load, as patterns (`generator/*`); empty for all. With
+  /// patterns, other arrays of the file are left alone.
+  std::vector<std::string> only = {};
+  /// From a name in the file to the name in the program. `{"encoder/*", "generator/*"}` renames a group.
+  std::map<std::string, std::string> rename = {};
+  bool allow_missing = false;  ///< keep the values of variables that the file does not have
+  bool allow_extra = false;    ///< leave arrays alone that the program does not have
+  bool allow_float16 = false;  ///< take float16 arrays into float32 variables
+  Warn warn = warn_on_standard_error;
+};
+
+/// What `load` did, by the program's names (`extra` by the file's), in the order of the variables.
+struct LoadReport {
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;  ///< not in the file, kept (with allow_missing)
+  std::vector<std::string> skipped;  ///< not asked for by `only`
+  std::vector<std::string> extra;    ///< in the file, not loaded
+  std::vector<std::string> warnings;
+};
+
+/// Reads what `save` or NumPy wrote into the elements of `variables`, in place. All or nothing: names,
+/// shapes, dtypes, sizes and checksums are checked before the first element is written. Strict: the file
+/// must hold exactly these variables, unless `options` allow otherwise.
+///
+/// Throws Error, with every tensor as it was; one error lists all that is missing, extra, of another
+/// shape or of another dtype, with guesses for names that are nearly right.
+LoadReport load(const std::filesystem::path& path, const Variables& variables,
+                const LoadOptions& options = {});
+
+/// What `verify` found in a file that can be read.
+struct Verification {
+  std::size_t tensors = 0;
+  std::size_t bytes = 0;               ///< of their elements
+  std::vector<std::string> nonfinite;  ///< names of those with NaN or infinity
+};
+
+/// Reads everything in `path` as `read` does, and keeps nothing. Throws Error if anything is damaged.
+Verification verify(const std::filesystem::path& path);
+
+struct ManagerOptions {
+  std::size_t keep = 5;          ///< the newest N checkpoints; 0 keeps all
+  std::int64_t keep_every = 0;   ///< also those of every k-th step; 0 for none
+  std::size_t keep_best = 0;     ///< also the N with the best metric
+  bool lower_is_better = true;   ///< of the metric
+  std::string prefix = "step_";
+  SaveOptions save = {};
+  Warn warn = warn_on_standard_error;
+};
+
+/// A folder of numbered checkpoints: `step_00000060.npz`. The folder is all there is: what a manager
+/// knows, it reads there each time. Other files in it are left alone.
+class CheckpointManager {
+ public:
+  explicit CheckpointManager(std::filesystem::path folder, ManagerOptions options = {});
+
+  /// Where the checkpoint of `step` is or would be. Throws Error for a negative step.
+  std::filesystem::path path_for(std::int64_t step) const;
+  /// Saves, then removes the checkpoints that need not be kept. Returns where it is. `metric` is noted in
+  /// the archive. Throws Error as `io::save`, and for a metric that is NaN.
+  std::filesystem::path save(std::int64_t step, const Variables& variables,
+                             std::optional<double> metric = std::nullopt) const;
+  /// The steps that the folder has checkpoints of, ascending; damaged ones included.
+  std::vector<std::int64_t> steps() const;
+  /// The newest checkpoint that can be read in full; nothing if there is none. Damaged ones are passed
+  /// over with a warning that says what is wrong.
+  std::optional<std::filesystem::path> latest() const;
+  /// The checkpoint with the best metric, likewise.
+  std::optional<std::filesystem::path> best() const;
+
+ private:
+  void remove_old(std::int64_t saved) const;
+  std::vector<std::int64_t> best_steps() const;
+  std::vector<std::pair<double, std::int64_t>> by_metric() const;  // best first
+  bool readable(const std::filesystem::path& path) const;
+
+  std::filesystem::path folder_;
+  ManagerOptions options_;
+};
+
+}  // namespace mnemo::io

@@ -1,0 +1,274 @@
+#include "mnemo/io/detail/arrays.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <unordered_set>
+
+#include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/bytes.hpp"
+#include "mnemo/io/detail/inflater.hpp"
+#include "mnemo/io/detail/zip_reader.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view suffix = ".npy";
+constexpr std::int64_t chunk_bytes = 512 * 1024;  // stays in the cache between reading and its CRC
+
+/// The name without ".npy", as NumPy's keys are.
+std::string key_of(const std::string& name) {
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
+}
+
+std::span<const std::byte> as_bytes(const std::vector<std::byte>& bytes, std::size_t count) {
+  return {bytes.data(), count};
+}
+
+/// Reads the header of an array whose file, place and size are known. `size` is what the .npy unpacks to.
+/// False if it is no .npy file at all.
+bool read_header(StoredArray& array, const InputFile& file, std::uint64_t size) {
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(size, 256));
+  Inflater inflater(file, array.begin, array.deflated ? array.packed : 0, array.where);
+  const auto fetch = [&](std::size_t from, std::size_t to) {
+    if (array.deflated) {
+      inflater.read(bytes.data() + from, to - from);
+    } else {
+      file.read_at(array.begin + from, bytes.data() + from, to - from);
+    }
+  };
+  fetch(0, bytes.size());
+  if (!is_npy(bytes)) return false;
+  const std::size_t needed = npy_header_size(bytes, array.where);
+  if (needed > size) fail(array.where, ": ends within the header; it is truncated");
+  if (needed > bytes.size()) {
+    const std::size_t have = bytes.size();
+    bytes.resize(needed);
+    fetch(have, needed);
+  }
+  array.header = parse_npy_header(as_bytes(bytes, needed), array.where);
+  const std::uint64_t data = size - array.header.header_bytes;
+  if (data != array.header.data_bytes) {
+    fail(array.where, ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
+         array.header.data_bytes, " bytes, but ", data, " follow the header; it is ",
+         data < array.header.data_bytes ? "truncated" : "too long");
+  }
+  return true;
+}
+
+void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
+  ZipDirectory directory = read_zip_directory(*file);
+  stored.comment = std::move(directory.comment);
+  for (ZipMember& member : directory.members) {
+    StoredArray array{.name = key_of(member.name),
+                      .where = text(file->name(), ": '", member.name, "'"),
+                      .header = {},
+                      .file = file,
+                      .begin = member.begin,
+                      .packed = member.packed,
+                      .deflated = member.deflated,
+                      .crc = member.crc};
+    if (read_header(array, *file, member.size)) {
+      stored.arrays.push_back(std::move(array));
+    } else if (member.name.ends_with(suffix)) {
+      fail(array.where, ": no .npy file (it does not begin with NumPy's magic bytes)");
+    } else {
+      stored.passed_over.push_back(std::move(member.name));
+    }
+  }
+}
+
+void open_single(const InputFile& file, std::string name, StoredArrays& stored) {
+  StoredArray array{.name = std::move(name),
+                    .where = file.name(),
+                    .header = {},
+                    .file = nullptr,
+                    .begin = 0,
+                    .packed = file.size(),
+                    .deflated = false,
+                    .crc = std::nullopt};
+  if (!read_header(array, file, file.size())) {
+    fail(file.name(), ": no .npy file (it does not begin with NumPy's magic bytes)");
+  }
+  stored.arrays.push_back(std::move(array));
+}
+
+void open_folder(const fs::path& folder, StoredArrays& stored) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->is_directory(error)) continue;
+    paths.push_back(entry->path().lexically_relative(folder));
+  }
+  if (error) fail(folder.string(), ": cannot be read: ", error.message());
+  std::sort(paths.begin(), paths.end());  // folders have no order of their own
+  for (const fs::path& path : paths) {
+    const std::string name = path.generic_string();
+    if (name.ends_with(suffix)) {
+      const InputFile file(folder / path);
+      stored.file_bytes += file.size();
+      open_single(file, key_of(name), stored);
+    } else {
+      stored.passed_over.push_back(name);
+    }
+  }
+}
+
+[[noreturn]] void fail_unknown(const InputFile& file, const std::array<unsigned char, 8>& start) {
+  const bool hdf5 = std::memcmp(start.data(), "\x89HDF\r\n\x1a\n", 8) == 0;
+  const bool pickle = start[0] == 0x80 && start[1] <= 5;
+  const bool gzip = start[0] == 0x1f && start[1] == 0x8b;
+  fail(file.name(), ": neither an .npz archive nor an .npy file",
+       hdf5     ? " (it is HDF5)"
+       : pickle ? " (it looks like a Python pickle, which is never loaded)"
+       : gzip   ? " (it is compressed by gzip)"
+                : "");
+}
+
+void refuse_equal_names(const StoredArrays& stored) {
+  std::unordered_set<std::string_view> names;
+  for (const StoredArray& array : stored.arrays) {
+    if (!names.insert(array.name).second) {
+      fail(stored.where, ": there are two arrays '", array.name, "'");
+    }
+  }
+}
+
+/// Elements to be read: of one array, a range of bytes.
+struct Piece {
+  std::size_t array;
+  std::int64_t begin;
+  std::int64_t end;
+  std::uint32_t crc = 0;
+};
+
+std::uint32_t crc_of(const void* data, std::size_t count) {
+  return static_cast<std::uint32_t>(::crc32_z(0, static_cast<const Bytef*>(data), count));
+}
+
+void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
+  std::shared_ptr<const InputFile> file = array.file;
+  if (!file) {
+    file = std::make_shared<const InputFile>(fs::path(array.where));
+    if (file->size() != array.packed) fail(array.where, ": changed while it was read");
+  }
+  auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
+  const auto count = static_cast<std::size_t>(piece.end - piece.begin);
+  if (array.deflated) {
+    Inflater inflater(*file, array.begin, array.packed, array.where);
+    std::vector<std::byte> header(array.header.header_bytes);
+    inflater.read(header.data(), header.size());
+    inflater.read(data, count);
+    inflater.expect_end();
+    piece.crc = inflater.crc();
+    return;
+  }
+  file->read_at(array.begin + array.header.header_bytes + static_cast<std::uint64_t>(piece.begin),
+                data, count);
+  if (array.crc) piece.crc = crc_of(data, count);
+}
+
+/// The CRC of a stored array: its header's and its pieces', joined.
+std::uint32_t joined_crc(const StoredArray& array, std::span<const Piece> pieces) {
+  std::vector<std::byte> header(array.header.header_bytes);
+  array.file->read_at(array.begin, header.data(), header.size());
+  uLong crc = crc_of(header.data(), header.size());
+  for (const Piece& piece : pieces) {
+    crc = ::crc32_combine(crc, piece.crc, static_cast<z_off_t>(piece.end - piece.begin));
+  }
+  return static_cast<std::uint32_t>(crc);
+}
+
+std::vector<Piece> cut(std::span<const StoredArray* const> arrays) {
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const auto bytes = static_cast<std::int64_t>(arrays[i]->header.data_bytes);
+    const std::int64_t grain = arrays[i]->deflated ? std::max<std::int64_t>(bytes, 1) : chunk_bytes;
+    std::int64_t begin = 0;
+    do {
+      pieces.push_back({i, begin, std::min(begin + grain, bytes)});
+      begin += grain;
+    } while (begin < bytes);
+  }
+  return pieces;
+}
+
+}  // namespace
+
+StoredArrays open_arrays(const fs::path& path) {
+  StoredArrays stored;
+  stored.where = path.string();
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    open_folder(path, stored);
+    return stored;
+  }
+  const auto file = std::make_shared<const InputFile>(path);
+  stored.file_bytes = file->size();
+  std::array<unsigned char, 8> start{};
+  file->read_at(0, start.data(), std::min<std::uint64_t>(start.size(), file->size()));
+  if (is_npy(std::as_bytes(std::span(start)))) {
+    open_single(*file, path.stem().string(), stored);
+  } else if (is_zip(load32(start.data()))) {
+    open_archive(file, stored);
+  } else if (file->size() == 0) {
+    fail(file->name(), ": empty");
+  } else {
+    fail_unknown(*file, start);
+  }
+  refuse_equal_names(stored);
+  return stored;
+}
+
+void refuse_bombs(const StoredArrays& stored) {
+  // Trained weights deflate to nine tenths, rarely to a tenth; zeros to a thousandth.
+  constexpr std::uint64_t harmless = 32 << 20;
+  constexpr std::uint64_t most_expansion = 200;
+  std::uint64_t unpacked = 0;
+  for (const StoredArray& array : stored.arrays) {
+    if (!array.deflated) continue;
+    unpacked += std::min<std::uint64_t>(array.size(), std::uint64_t{1} << 48);
+    if (unpacked > harmless && unpacked / most_expansion > stored.file_bytes) {
+      fail(stored.where, ": unpacks to more than ", most_expansion, " times its size of ",
+           stored.file_bytes, " bytes, as no checkpoint does; refused as a zip bomb");
+    }
+  }
+}
+
+std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::Float16 float16) {
+  std::vector<Tensor> tensors;
+  for (const StoredArray* array : arrays) {
+    tensors.emplace_back(raw_shape(array->header), array->header.dtype);
+  }
+  std::vector<Piece> pieces = cut(arrays);
+  parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t index) {
+    Piece& piece = pieces[static_cast<std::size_t>(index)];
+    read_piece(*arrays[piece.array], tensors[piece.array], piece);
+  });
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const std::size_t first = at;
+    while (at < pieces.size() && pieces[at].array == i) ++at;
+    const StoredArray& array = *arrays[i];
+    if (array.crc) {
+      const std::uint32_t crc = array.deflated
+                                    ? pieces[first].crc
+                                    : joined_crc(array, std::span(pieces).subspan(first, at - first));
+      if (crc != *array.crc) fail(array.where, ": damaged (its CRC-32 does not match)");
+    }
+    tensors[i] = decode_npy(array.header, std::move(tensors[i]));
+    if (float16 == io::Float16::to_float32 && tensors[i].dtype() == DType::float16) {
+      tensors[i] = cast(tensors[i], DType::float32);
+    }
+  }
+  return tensors;
+}
+
+}  // namespace mnemo::detail

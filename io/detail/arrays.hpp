@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mnemo/core/tensor.hpp"
+#include "mnemo/io/detail/file.hpp"
+#include "mnemo/io/detail/npy_format.hpp"
+#include "mnemo/io/npy.hpp"
+
+namespace mnemo::detail {
+
+/// An array in a file, known from headers alone.
+struct StoredArray {
+  std::string name;   ///< the variable's
+  std::string where;  ///< file and member, for messages
+  NpyHeader header;
+  std::shared_ptr<const InputFile> file;  ///< null for a file of a folder: opened when it is read
+  std::uint64_t begin = 0;                ///< of the .npy in the file
+  std::uint64_t packed = 0;               ///< bytes of it in the file
+  bool deflated = false;
+  std::optional<std::uint32_t> crc;
+
+  std::uint64_t size() const { return header.header_bytes + header.data_bytes; }
+};
+
+/// The arrays of an archive, a folder or an .npy file.
+struct StoredArrays {
+  std::string where;
+  std::vector<StoredArray> arrays;
+  std::vector<std::string> passed_over;  ///< members and files that are no arrays
+  std::string comment;                   ///< of the archive
+  std::uint64_t file_bytes = 0;
+};
+
+/// Reads and checks everything but the elements. No two arrays have the same name.
+StoredArrays open_arrays(const std::filesystem::path& path);
+
+/// Throws Error where deflated arrays claim to unpack to far more than any real ones would: without
+/// a program's shapes to compare with, a small file could ask for any amount of memory.
+void refuse_bombs(const StoredArrays& stored);
+
+/// Reads the elements into fresh tensors, and verifies checksums.
+std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::Float16 float16);
+
+}  // namespace mnemo::detail

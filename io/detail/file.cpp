@@ -1,0 +1,315 @@
+#include "mnemo/io/detail/file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "mnemo/core/detail/text.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t buffer_bytes = 256 * 1024;
+constexpr std::size_t piece_bytes = 8 << 20;  // the disk starts on one while the next is copied
+constexpr std::string_view temporary_prefix = ".mnemo-";
+constexpr std::string_view temporary_suffix = ".tmp";
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+/// A name in `folder` that no other process and no other thread of this one is given.
+fs::path new_name(const fs::path& folder) {
+  static std::atomic<std::uint64_t> count{0};
+  return folder / text(temporary_prefix, ::getpid(), "-", count.fetch_add(1), temporary_suffix);
+}
+
+bool is_temporary(const std::string& name) {
+  return name.size() > temporary_prefix.size() + temporary_suffix.size() &&
+         name.starts_with(temporary_prefix) && name.ends_with(temporary_suffix);
+}
+
+/// Takes the lock that says "somebody is writing this". Who removes what is left behind holds it too,
+/// so a name that is gone by now was taken for such: false, and another one must be made.
+bool lock_new(int descriptor) {
+  while (::flock(descriptor, LOCK_EX) != 0) {
+    if (errno != EINTR) break;  // a file system without locks: nobody removes anything there
+  }
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+}
+
+/// Removes the temporary files and folders of processes that are gone: their locks are free.
+void remove_left_behind(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!is_temporary(entry->path().filename().string())) continue;
+    const int descriptor =
+        ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) continue;
+    struct stat status {};
+    const bool free = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
+                      ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+    std::error_code ignored;  // it stays for the next time
+    if (free && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
+      fs::remove_all(entry->path(), ignored);
+    }
+    ::close(descriptor);
+  }
+}
+
+/// A symbolic link is followed, so that what it leads to is replaced and not the link.
+fs::path resolved(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path;
+  const fs::path real = fs::canonical(path, error);
+  if (error) fail(path.string(), ": a symbolic link that leads nowhere");
+  return real;
+}
+
+fs::path without_slash(const fs::path& path) {
+  const fs::path folder = path.lexically_normal();
+  return folder.has_filename() ? folder : folder.parent_path();
+}
+
+/// A folder is replaced whole. So that nothing is lost that is no checkpoint, it may hold only .npy
+/// files and folders of such.
+void check_replaceable(const fs::path& folder, const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(folder, error);
+  if (!fs::exists(status)) return;
+  if (!fs::is_directory(status)) fail(name, ": is there already, and no folder");
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    const bool array = entry.is_regular_file() && entry.path().extension() == ".npy";
+    if (entry.is_symlink() || !(array || entry.is_directory())) {
+      fail(name, ": holds ", entry.path().lexically_relative(folder).string(),
+           ", which is no part of a checkpoint; the folder is not replaced");
+    }
+  }
+}
+
+void write_all(int descriptor, const char* data, std::size_t count, const std::string& name) {
+  while (count > 0) {
+    const ssize_t done = ::write(descriptor, data, count);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) fail(name, ": cannot be written: ", reason(errno));
+    if (done == 0) fail(name, ": cannot be written: the disk takes no more");
+    data += done;
+    count -= static_cast<std::size_t>(done);
+  }
+}
+
+void flush_to_disk(int descriptor, const std::string& name) {
+  while (::fsync(descriptor) != 0) {
+    if (errno != EINTR) fail(name, ": cannot be flushed to the disk: ", reason(errno));
+  }
+}
+
+}  // namespace
+
+InputFile::InputFile(const fs::path& path) : name_(path.string()) {
+  // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail(name_, ": ", reason(errno));
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    fail(name_, ": not a regular file");
+  }
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read_at(std::uint64_t offset, void* target, std::size_t count) const {
+  if (offset > size_ || count > size_ - offset) fail(name_, ": ends early; it is truncated");
+  auto* to = static_cast<char*>(target);
+  while (count > 0) {
+    const ssize_t done = ::pread(descriptor_, to, count, static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) fail(name_, ": cannot be read: ", reason(errno));
+    if (done == 0) fail(name_, ": became shorter while it was read");
+    to += done;
+    offset += static_cast<std::uint64_t>(done);
+    count -= static_cast<std::size_t>(done);
+  }
+}
+
+AtomicFile::AtomicFile(const fs::path& target) : name_(target.string()), target_(resolved(target)) {
+  std::error_code error;
+  const fs::file_status status = fs::status(target_, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) fail(name_, ": not a regular file");
+  const fs::path folder = folder_of(target_);
+  make_folders(folder);
+  remove_left_behind(folder);
+  for (;;) {
+    temporary_ = new_name(folder);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && (errno == EEXIST || errno == EINTR)) continue;
+    if (descriptor_ < 0) fail(name_, ": cannot be written: ", reason(errno));
+    if (lock_new(descriptor_)) break;
+    ::close(descriptor_);
+  }
+  buffer_.reserve(buffer_bytes);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::unlink(temporary_.c_str());
+  ::close(descriptor_);
+}
+
+void AtomicFile::append(const void* data, std::size_t count) {
+  const auto* bytes = static_cast<const char*>(data);
+  position_ += count;
+  if (buffer_.size() + count > buffer_bytes) flush();
+  if (count <= buffer_bytes) {
+    buffer_.insert(buffer_.end(), bytes, bytes + count);
+  } else {
+    write_out(bytes, count);
+  }
+}
+
+void AtomicFile::flush() {
+  write_out(buffer_.data(), buffer_.size());
+  buffer_.clear();
+}
+
+void AtomicFile::write_out(const char* data, std::size_t count) {
+  while (count > 0) {
+    const std::size_t piece = std::min(count, piece_bytes);
+    write_all(descriptor_, data, piece, name_);
+    // Advice only; what the disk refuses shows at the flush.
+    ::sync_file_range(descriptor_, static_cast<off_t>(written_), static_cast<off_t>(piece),
+                      SYNC_FILE_RANGE_WRITE);
+    written_ += piece;
+    data += piece;
+    count -= piece;
+  }
+}
+
+void AtomicFile::commit() {
+  flush();
+  flush_to_disk(descriptor_, name_);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    fail(name_, ": cannot be replaced: ", reason(errno));
+  }
+  ::close(descriptor_);
+  descriptor_ = -1;
+  flush_folder(folder_of(target_));
+}
+
+AtomicFolder::AtomicFolder(const fs::path& target)
+    : name_(target.string()), target_(resolved(without_slash(target))) {
+  check_replaceable(target_, name_);
+  const fs::path folder = folder_of(target_);
+  make_folders(folder);
+  remove_left_behind(folder);
+  for (;;) {
+    temporary_ = new_name(folder);
+    if (::mkdir(temporary_.c_str(), 0777) != 0) {
+      if (errno == EEXIST || errno == EINTR) continue;
+      fail(name_, ": cannot be created: ", reason(errno));
+    }
+    descriptor_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor_ >= 0 && lock_new(descriptor_)) break;
+    if (descriptor_ < 0 && errno != ENOENT) {
+      const int problem = errno;
+      ::rmdir(temporary_.c_str());
+      fail(name_, ": cannot be created: ", reason(problem));
+    }
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+}
+
+AtomicFolder::~AtomicFolder() {
+  if (descriptor_ < 0) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+  ::close(descriptor_);
+}
+
+void AtomicFolder::write_file(const fs::path& relative,
+                              std::span<const std::span<const std::byte>> pieces) {
+  const fs::path path = temporary_ / relative;
+  const std::string name = (fs::path(name_) / relative).string();
+  make_folders(path.parent_path());
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(name, ": cannot be written: ", reason(errno));
+  try {
+    for (const auto& piece : pieces) {
+      write_all(descriptor, reinterpret_cast<const char*>(piece.data()), piece.size(), name);
+    }
+    flush_to_disk(descriptor, name);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
+  ::close(descriptor);
+}
+
+void AtomicFolder::commit() {
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(temporary_), end; entry != end; ++entry) {
+    if (entry->is_directory()) flush_folder(entry->path());
+  }
+  flush_folder(temporary_);
+  if (!fs::exists(target_, error)) {
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+      fail(name_, ": cannot be created: ", reason(errno));
+    }
+    ::close(descriptor_);
+    descriptor_ = -1;
+    return flush_folder(folder_of(target_));
+  }
+  // Checked once more: something may have been put there meanwhile, and what is there is removed.
+  check_replaceable(target_, name_);
+  if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+    fail(name_, ": cannot be replaced: ", reason(errno));
+  }
+  flush_folder(folder_of(target_));
+  // The destructor removes the older folder, which has the temporary name now.
+}
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  if (folder.empty() || fs::is_directory(folder, error)) return;
+  const fs::path parent = folder_of(folder);
+  if (parent != folder) make_folders(parent);
+  if (::mkdir(folder.c_str(), 0777) != 0) {
+    const int problem = errno;
+    if (problem == EEXIST && fs::is_directory(folder, error)) return;
+    fail(folder.string(), ": cannot be created: ", reason(problem));
+  }
+  flush_folder(parent);
+}
+
+void flush_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;  // may be written but not read; then there is no way to flush it
+  int problem = 0;
+  while (::fsync(descriptor) != 0) {
+    problem = errno;
+    if (problem != EINTR) break;
+    problem = 0;
+  }
+  ::close(descriptor);
+  // Some file systems cannot flush a folder, and need not.
+  if (problem != 0 && problem != EINVAL && problem != ENOTSUP) {
+    fail(folder.string(), ": cannot be flushed to the disk: ", reason(problem));
+  }
+}
+
+}  // namespace mnemo::detail

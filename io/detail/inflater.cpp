@@ -1,0 +1,78 @@
+#include "mnemo/io/detail/inflater.hpp"
+
+#include <algorithm>
+
+#include "mnemo/core/detail/text.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+constexpr std::size_t input_bytes = 64 * 1024;
+constexpr std::size_t output_bytes = 256 * 1024;  // stays in the cache until its CRC is taken
+
+}  // namespace
+
+Inflater::Inflater(const InputFile& file, std::uint64_t begin, std::uint64_t packed,
+                   const std::string& where)
+    : file_(file), at_(begin), left_(packed), where_(where) {}
+
+Inflater::~Inflater() {
+  if (started_) inflateEnd(&stream_);
+}
+
+void Inflater::start() {
+  input_.resize(std::min<std::uint64_t>(left_, input_bytes));
+  if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) fail(where_, ": zlib could not start");
+  started_ = true;
+}
+
+void Inflater::read(void* target, std::size_t count) {
+  if (!started_) start();
+  auto* to = static_cast<unsigned char*>(target);
+  while (count > 0) {
+    const std::size_t done = step(to, std::min(count, output_bytes));
+    if (done == 0 && ended_) fail(where_, ": damaged (it unpacks to fewer bytes than it says)");
+    crc_ = static_cast<std::uint32_t>(::crc32_z(crc_, to, done));
+    to += done;
+    count -= done;
+  }
+}
+
+std::size_t Inflater::step(unsigned char* target, std::size_t count) {
+  if (ended_) return 0;
+  if (stream_.avail_in == 0 && left_ > 0) {
+    const std::size_t got = std::min<std::uint64_t>(left_, input_.size());
+    file_.read_at(at_, input_.data(), got);
+    at_ += got;
+    left_ -= got;
+    stream_.next_in = input_.data();
+    stream_.avail_in = static_cast<uInt>(got);
+  }
+  const uInt had = stream_.avail_in;
+  stream_.next_out = target;
+  stream_.avail_out = static_cast<uInt>(count);
+  const int status = ::inflate(&stream_, Z_NO_FLUSH);
+  const std::size_t made = count - stream_.avail_out;
+  ended_ = status == Z_STREAM_END;
+  if (!ended_ && status != Z_OK && status != Z_BUF_ERROR) {
+    fail(where_, ": damaged (", stream_.msg ? stream_.msg : "zlib refuses it", ")");
+  }
+  // Every call makes progress, or there is nothing more to make it with.
+  if (!ended_ && made == 0 && had == stream_.avail_in && left_ == 0) {
+    fail(where_, ": damaged (the deflated data ends early)");
+  }
+  return made;
+}
+
+void Inflater::expect_end() {
+  if (!started_) start();
+  unsigned char extra;
+  while (!ended_) {
+    if (step(&extra, 1) > 0) fail(where_, ": damaged (it unpacks to more bytes than it says)");
+  }
+  if (left_ > 0 || stream_.avail_in > 0) {
+    fail(where_, ": damaged (the deflated data ends before its place in the archive does)");
+  }
+}
+
+}  // namespace mnemo::detail

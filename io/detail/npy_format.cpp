@@ -1,0 +1,333 @@
+#include "mnemo/io/detail/npy_format.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/python_literal.hpp"
+
+namespace mnemo::detail {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the elements are written as they are");
+
+constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::size_t most_axes_read = 64;  // NumPy 2's limit
+constexpr std::size_t most_axes_written = 32;  // what NumPy 1 can still read
+constexpr std::size_t alignment = 64;
+
+unsigned byte(std::span<const std::byte> bytes, std::size_t at) {
+  return std::to_integer<unsigned>(bytes[at]);
+}
+
+struct TypeName {
+  std::string_view name;
+  DType dtype;
+};
+// What numpy.dtype takes beside a byte order with kind and size: its names, C's, and letters. long is
+// 64 bits wide on every system that this library runs on.
+constexpr TypeName type_names[] = {
+    {"bool", DType::boolean},     {"bool_", DType::boolean},    {"bool8", DType::boolean},
+    {"?", DType::boolean},        {"int8", DType::int8},        {"byte", DType::int8},
+    {"b", DType::int8},           {"int16", DType::int16},      {"short", DType::int16},
+    {"h", DType::int16},          {"int32", DType::int32},      {"intc", DType::int32},
+    {"i", DType::int32},          {"int64", DType::int64},      {"int", DType::int64},
+    {"int_", DType::int64},       {"intp", DType::int64},       {"longlong", DType::int64},
+    {"long", DType::int64},       {"l", DType::int64},          {"q", DType::int64},
+    {"p", DType::int64},          {"uint8", DType::uint8},      {"ubyte", DType::uint8},
+    {"B", DType::uint8},          {"uint16", DType::uint16},    {"ushort", DType::uint16},
+    {"H", DType::uint16},         {"uint32", DType::uint32},    {"uintc", DType::uint32},
+    {"I", DType::uint32},         {"uint64", DType::uint64},    {"uint", DType::uint64},
+    {"uintp", DType::uint64},     {"ulonglong", DType::uint64}, {"ulong", DType::uint64},
+    {"L", DType::uint64},         {"Q", DType::uint64},         {"P", DType::uint64},
+    {"float16", DType::float16},  {"half", DType::float16},     {"e", DType::float16},
+    {"float32", DType::float32},  {"single", DType::float32},   {"f", DType::float32},
+    {"float64", DType::float64},  {"double", DType::float64},   {"float", DType::float64},
+    {"float_", DType::float64},   {"d", DType::float64},        {"b1", DType::boolean},
+    {"i1", DType::int8},          {"i2", DType::int16},         {"i4", DType::int32},
+    {"i8", DType::int64},         {"u1", DType::uint8},         {"u2", DType::uint16},
+    {"u4", DType::uint32},        {"u8", DType::uint64},        {"f2", DType::float16},
+    {"f4", DType::float32},       {"f8", DType::float64},
+};
+
+std::optional<DType> find_type(std::string_view name) {
+  for (const TypeName& type : type_names) {
+    if (type.name == name) return type.dtype;
+  }
+  return std::nullopt;
+}
+
+/// What a dtype that is refused is called.
+std::string_view refused_kind(std::string_view name) {
+  if (name.empty()) return "an empty dtype";
+  if (name.find_first_of(",()") != std::string_view::npos) return "a structured type";
+  if (name.starts_with("object")) return "Python objects, which only unpickling could read";
+  if (name.starts_with("complex") || name == "F" || name == "D" || name == "G") return "complex numbers";
+  if (name.starts_with("datetime") || name.starts_with("timedelta")) return "dates or times";
+  if (name.starts_with("str") || name.starts_with("unicode")) return "text";
+  if (name.starts_with("void")) return "a structured type";
+  if (name == "f16" || name == "f12" || name == "g" || name.starts_with("longdouble") ||
+      name == "float128") {
+    return "extended precision";
+  }
+  switch (name.front()) {
+    case 'O': return "Python objects, which only unpickling could read";
+    case 'c': return name == "c" ? "text" : "complex numbers";
+    case 'U': return "text";
+    case 'S': case 'a': return "text (bytes)";
+    case 'V': return "a structured type";
+    case 'M': case 'm': return "dates or times";
+    default: return "an unknown type";
+  }
+}
+
+void read_descr(const Literal& literal, NpyHeader& header, const std::string& where) {
+  const std::string* const text = literal.as<std::string>();
+  if (!text) {
+    const bool fields = literal.as<Literal::List>() || literal.as<Literal::Dict>();
+    fail(where, ": the dtype is ", fields || literal.as<Literal::Tuple>() ? "a structured type" : "no text",
+         "; only bool, integers, float16, float32 and float64 can be read");
+  }
+  std::string_view name = *text;
+  char order = '=';
+  if (!name.empty() && std::string_view("<>|=").find(name.front()) != std::string_view::npos) {
+    order = name.front();
+    name.remove_prefix(1);
+  }
+  const std::optional<DType> dtype = find_type(name);
+  if (!dtype) {
+    fail(where, ": the dtype '", text->substr(0, 40), "' is ", refused_kind(name),
+         "; only bool, integers, float16, float32 and float64 can be read");
+  }
+  header.dtype = *dtype;
+  header.swapped = order == '>' && item_size(*dtype) > 1;
+}
+
+void read_shape(const Literal& literal, NpyHeader& header, const std::string& where) {
+  const auto* const tuple = literal.as<Literal::Tuple>();
+  if (!tuple) fail(where, ": the shape is no tuple");
+  if (tuple->items.size() > most_axes_read) {
+    fail(where, ": the shape has ", tuple->items.size(), " axes; at most ", most_axes_read,
+         " can be read");
+  }
+  header.shape = Shape(tuple->items.size(), 0);
+  bool empty = false;
+  // Empty axes are left out of the product, as NumPy does: the other lengths must make sense too.
+  std::uint64_t bytes = item_size(header.dtype);
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  for (std::size_t axis = 0; axis < tuple->items.size(); ++axis) {
+    const auto* const length = tuple->items[axis].as<Literal::Integer>();
+    if (!length) fail(where, ": the shape's length ", axis, " is no integer");
+    if (!length->overflow && length->value < 0) {
+      fail(where, ": the shape has the negative length ", length->value);
+    }
+    const auto count = static_cast<std::uint64_t>(length->value);
+    if (length->overflow || (count != 0 && bytes > most / count)) {
+      fail(where, ": the shape is too large for any memory");
+    }
+    empty |= count == 0;
+    if (count != 0) bytes *= count;
+    header.shape[axis] = length->value;
+  }
+  header.data_bytes = empty ? 0 : bytes;
+}
+
+/// Whether Fortran order differs from C order for this shape.
+bool is_transposed(const NpyHeader& header) {
+  std::size_t long_axes = 0;
+  for (const std::int64_t length : header.shape) long_axes += length > 1;
+  return header.fortran_order && long_axes > 1 && header.data_bytes > 0;
+}
+
+template <class Word>
+Word swapped(Word word) {
+  if constexpr (sizeof(Word) == 2) return static_cast<Word>(__builtin_bswap16(word));
+  if constexpr (sizeof(Word) == 4) return __builtin_bswap32(word);
+  if constexpr (sizeof(Word) == 8) return __builtin_bswap64(word);
+}
+
+constexpr std::int64_t grain = 1 << 18;
+
+template <class Word>
+void swap_bytes(const Tensor& tensor) {
+  auto* const data = static_cast<std::byte*>(tensor.mutable_raw());
+  parallel_range(tensor.elements(), grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      std::byte* const at = data + i * static_cast<std::int64_t>(sizeof(Word));
+      Word word;
+      std::memcpy(&word, at, sizeof word);
+      word = swapped(word);
+      std::memcpy(at, &word, sizeof word);
+    }
+  });
+}
+
+/// Any byte but 0 and 1 would be undefined behaviour in a bool; to NumPy it is true.
+void normalize_bools(const Tensor& tensor) {
+  auto* const data = static_cast<unsigned char*>(tensor.mutable_raw());
+  parallel_range(tensor.elements(), grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) data[i] = data[i] != 0;
+  });
+}
+
+/// C order from Fortran order. Of all axes, the first is contiguous in `from` and the last in `to`:
+/// for each index of the axes between, tiles of these two are transposed.
+template <class Word>
+void transpose(const Shape& shape, const Word* from, Word* to) {
+  const std::size_t rank = shape.rank();
+  const std::int64_t rows = shape[0];
+  const std::int64_t columns = shape[rank - 1];
+  std::int64_t between = 1;
+  for (std::size_t axis = 1; axis + 1 < rank; ++axis) between *= shape[axis];
+  const std::int64_t from_column = rows * between;  // from one index of the last axis to the next
+  const std::int64_t to_row = between * columns;
+  constexpr std::int64_t tile = 32;
+  const std::int64_t row_tiles = (rows + tile - 1) / tile;
+  parallel_range(between * row_tiles, std::max<std::int64_t>(1, grain / (tile * columns + 1)),
+                 [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) {
+      // The index of the axes between counts in C order in `to`, in Fortran order in `from`.
+      std::int64_t c_index = block / row_tiles;
+      const std::int64_t to_middle = c_index * columns;
+      std::int64_t from_middle = 0;
+      std::int64_t stride = from_column;
+      for (std::size_t axis = rank - 2; axis > 0; --axis) {
+        stride /= shape[axis];
+        from_middle += c_index % shape[axis] * stride;
+        c_index /= shape[axis];
+      }
+      const std::int64_t first = block % row_tiles * tile;
+      const std::int64_t last = std::min(first + tile, rows);
+      for (std::int64_t left = 0; left < columns; left += tile) {
+        const std::int64_t right = std::min(left + tile, columns);
+        for (std::int64_t row = first; row < last; ++row) {
+          for (std::int64_t column = left; column < right; ++column) {
+            to[row * to_row + to_middle + column] = from[column * from_column + from_middle + row];
+          }
+        }
+      }
+    }
+  });
+}
+
+template <class Visit>
+void with_word(std::size_t size, const Visit& visit) {
+  if (size == 1) visit(std::uint8_t{});
+  if (size == 2) visit(std::uint16_t{});
+  if (size == 4) visit(std::uint32_t{});
+  if (size == 8) visit(std::uint64_t{});
+}
+
+}  // namespace
+
+bool is_npy(std::span<const std::byte> start) {
+  return start.size() >= magic.size() && std::memcmp(start.data(), magic.data(), magic.size()) == 0;
+}
+
+std::size_t npy_header_size(std::span<const std::byte> start, const std::string& where) {
+  if (!is_npy(start)) fail(where, ": no .npy file (it does not begin with NumPy's magic bytes)");
+  if (start.size() < npy_start_bytes) fail(where, ": ends within the header; it is truncated");
+  const unsigned major = byte(start, 6);
+  const unsigned minor = byte(start, 7);
+  if (major < 1 || major > 3 || minor != 0) {
+    fail(where, ": .npy version ", major, ".", minor, "; only 1.0, 2.0 and 3.0 can be read");
+  }
+  std::size_t length = byte(start, 8) | byte(start, 9) << 8;
+  if (major == 1) return 10 + length;
+  length |= static_cast<std::size_t>(byte(start, 10)) << 16 | static_cast<std::size_t>(byte(start, 11)) << 24;
+  if (length > npy_most_header_bytes) {
+    fail(where, ": a header of ", length, " bytes; at most ", npy_most_header_bytes, " can be read");
+  }
+  return 12 + length;
+}
+
+NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& where) {
+  const std::size_t size = npy_header_size(bytes, where);
+  if (bytes.size() < size) fail(where, ": ends within the header; it is truncated");
+  const std::size_t start = byte(bytes, 6) == 1 ? 10 : 12;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + start, size - start);
+  const Literal literal = parse_literal(text, where);
+  const auto* const dict = literal.as<Literal::Dict>();
+  if (!dict) fail(where, ": the header is no dictionary");
+
+  const Literal* descr = nullptr;
+  const Literal* order = nullptr;
+  const Literal* shape = nullptr;
+  for (const auto& [key, value] : dict->items) {
+    const std::string* const name = key.as<std::string>();
+    const Literal** const place = !name                     ? nullptr
+                                  : *name == "descr"         ? &descr
+                                  : *name == "fortran_order" ? &order
+                                  : *name == "shape"         ? &shape
+                                                             : nullptr;
+    if (!place) fail(where, ": the header has a key other than descr, fortran_order and shape");
+    *place = &value;  // of equal keys, Python takes the last one
+  }
+  if (!descr || !order || !shape) {
+    fail(where, ": the header has no '", !descr ? "descr" : !order ? "fortran_order" : "shape", "'");
+  }
+  NpyHeader header;
+  header.header_bytes = size;
+  if (!order->as<bool>()) fail(where, ": fortran_order is neither True nor False");
+  header.fortran_order = *order->as<bool>();
+  read_descr(*descr, header, where);
+  read_shape(*shape, header, where);
+  return header;
+}
+
+std::string make_npy_header(const Shape& shape, DType dtype, const std::string& where) {
+  if (shape.rank() > most_axes_written) {
+    fail(where, ": a tensor of ", shape.rank(), " axes; NumPy holds at most ", most_axes_written);
+  }
+  std::string kind(1, item_size(dtype) == 1 ? '|' : '<');
+  kind += dtype == DType::boolean ? 'b' : dtype >= DType::float16 ? 'f' : dtype >= DType::uint8 ? 'u' : 'i';
+  kind += static_cast<char>('0' + item_size(dtype));
+  std::string header = text("{'descr': '", kind, "', 'fortran_order': False, 'shape': (");
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    if (axis > 0) header += ' ';
+    append(header, shape[axis]);
+    if (axis + 1 < shape.rank() || shape.rank() == 1) header += ',';
+  }
+  header += "), }";
+  // NumPy leaves room for the first axis (the last, in Fortran order) to grow to 21 digits.
+  if (!shape.empty()) header.append(21 - text(shape[0]).size(), ' ');
+  constexpr std::size_t before = 10;
+  const std::size_t length = header.size() + 1;
+  header.append((alignment - (before + length) % alignment), ' ');
+  header += '\n';
+  std::string whole(magic);
+  whole += {'\x01', '\x00'};
+  whole += static_cast<char>(header.size() & 0xFF);
+  whole += static_cast<char>(header.size() >> 8);
+  return whole + header;
+}
+
+Shape raw_shape(const NpyHeader& header) {
+  Shape shape = header.shape;
+  if (header.fortran_order) std::reverse(shape.begin(), shape.end());
+  return shape;
+}
+
+Tensor decode_npy(const NpyHeader& header, Tensor raw) {
+  if (header.dtype == DType::boolean) normalize_bools(raw);
+  if (header.swapped) {
+    with_word(item_size(header.dtype), [&](auto word) {
+      if constexpr (sizeof word > 1) swap_bytes<decltype(word)>(raw);
+    });
+  }
+  if (!is_transposed(header)) return Tensor(raw.storage(), header.shape, header.dtype);
+  Tensor result(header.shape, header.dtype);
+  with_word(item_size(header.dtype), [&](auto word) {
+    using Word = decltype(word);
+    transpose(header.shape, static_cast<const Word*>(raw.raw()), static_cast<Word*>(result.mutable_raw()));
+  });
+  return result;
+}
+
+}  // namespace mnemo::detail

@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mnemo/io/detail/file.hpp"
+
+namespace mnemo::detail {
+
+/// A member of a zip archive, as the central directory describes it.
+struct ZipMember {
+  std::string name;           ///< UTF-8
+  std::uint64_t header = 0;   ///< where its local header begins
+  std::uint64_t begin = 0;    ///< where its data begins
+  std::uint64_t packed = 0;   ///< bytes of data in the file
+  std::uint64_t size = 0;     ///< bytes when unpacked
+  std::uint32_t crc = 0;      ///< CRC-32 of the unpacked bytes
+  bool deflated = false;
+};
+
+struct ZipDirectory {
+  std::vector<ZipMember> members;  ///< in the directory's order, without folders
+  std::string comment;             ///< of the archive
+};
+
+bool is_zip(std::uint32_t first_bytes);
+
+/// Reads and checks the directory of `file` (PKWARE's APPNOTE.TXT 6.3): one disk, zip64 or not, members
+/// stored or deflated, none encrypted, none overlapping another or the directory. The central directory
+/// alone is believed; of the local headers, which streams and newer NumPy leave without sizes, only the
+/// name is compared. Throws Error that begins with the file's name.
+ZipDirectory read_zip_directory(const InputFile& file);
+
+}  // namespace mnemo::detail

@@ -1,0 +1,136 @@
+"""mnemo-inspect plot: that pictures are drawn, and that what they say about a run is true."""
+import io
+import math
+import os
+import unittest
+
+import numpy as np
+
+from inspect_test import InFolder, TOOL, run, training_state
+
+try:
+    import matplotlib.image
+    PLOTS = TOOL.beside("inspect_plot")
+except ImportError:
+    PLOTS = None
+
+
+@unittest.skipUnless(PLOTS, "matplotlib is not installed")
+class Plotting(InFolder):
+    def plot(self, *arguments):
+        """Runs the command; returns the picture and what was printed."""
+        status, out, err = run("plot", *arguments)
+        self.assertEqual((status, err), (0, ""))
+        picture = matplotlib.image.imread(out.split(": ")[0])
+        self.assertGreater(picture[..., :3].std(), 0.02, "a blank picture")
+        return picture, out
+
+    def run_folder(self, losses=None, states=(), pictures=0):
+        os.makedirs(self.path("run"), exist_ok=True)
+        if losses is not None:
+            with open(self.path("run/losses.csv"), "w") as file:
+                file.write("step,discriminator_loss,generator_loss\n")
+                file.writelines(f"{i + 1},{d},{g}\n" for i, (d, g) in enumerate(losses))
+        for step, state in states:
+            self.save(f"run/step_{step:08}.npz", state)
+        for i in range(pictures):
+            matplotlib.image.imsave(self.path(f"run/samples_{i:08}.png"),
+                                    np.random.default_rng(i).random((32, 32)))
+        return self.path("run")
+
+    def test_one_checkpoint_and_several(self):
+        first = self.save("step_1.npz", training_state(1, 1))
+        second = self.save("step_2.npz", training_state(2, 2))
+        small, out = self.plot(first, "-o", self.path("one.png"))
+        self.assertIn("1 of 1 checkpoints, 4 weights with moments, 2 without", out)
+        _, out = self.plot(first, second, "-o", self.path("two.png"), "--only", "generator/*")
+        self.assertIn("2 of 2 checkpoints, 2 weights with moments, 1 without", out)
+        _, out = self.plot(first, "-o", self.path("rows.png"), "--rows", "3")
+        self.assertIn("3 left out", out)
+        for kind, magic in (("svg", b"<?xml"), ("pdf", b"%PDF")):
+            self.assertEqual(run("plot", first, "-o", self.path("x." + kind), "--rows", "2")[0], 0)
+            with open(self.path("x." + kind), "rb") as file:
+                self.assertTrue(file.read(8).startswith(magic))
+
+    def test_the_page_of_a_run(self):
+        states = [(step, training_state(step, step)) for step in (10, 20, 30)]
+        folder = self.run_folder([(1.3 + 0.1 * math.sin(i), 0.9) for i in range(300)], states, 12)
+        picture, out = self.plot(folder)
+        self.assertTrue(out.startswith(os.path.join(folder, "report.png")))
+        self.assertIn("3 of 3 checkpoints", out)
+        self.assertIn("losses, 8 sample pictures", out)
+        again, _ = self.plot(folder)  # its own page is no sample picture
+        np.testing.assert_array_equal(picture, again)
+
+    def test_a_run_that_has_barely_begun(self):
+        self.plot(self.run_folder(losses=[(1.4, 0.7)]))
+        self.plot(self.run_folder(losses=[]))
+
+    def test_odd_tensors_and_damaged_lines(self):
+        state = training_state()
+        state["generator/up1/weight"][:] = np.nan
+        state["generator_optimizer/exp_avg_sq/up1/weight"][:] = 0
+        state["generator/empty"] = np.zeros((0, 3))
+        state["discriminator/constant"] = np.full(5, 2.0)
+        state["discriminator/huge"] = np.array([1e300, -1e300, 1.0])
+        state["a$b/x_{"] = np.arange(5.0)
+        folder = self.run_folder([(1.0, float("nan")), (float("inf"), 2.0), (1.0, 2.0)], [(1, state)])
+        with open(os.path.join(folder, "losses.csv"), "a") as file:
+            file.write("4,1.2")
+        with open(os.path.join(folder, "samples_00000001.png"), "wb") as file:
+            file.write(b"no picture")
+        self.plot(folder)
+
+    def test_refusals(self):
+        first = self.save("step_1.npz", training_state())
+        self.refused("plot", first, "-o", self.path("x.jpeg"))
+        self.refused("plot", first, "-o", self.path("no/such/folder/x.png"))
+        self.refused("plot", self.path("missing.npz"), "-o", self.path("x.png"))
+        self.refused("plot", first, "--only", "nothing/like/it", "-o", self.path("x.png"))
+        os.mkdir(self.path("empty"))
+        self.refused("plot", self.path("empty"), "-o", self.path("x.png"))
+        self.assertEqual([n for n in os.listdir(self.folder) if ".png" in n], [])
+
+
+@unittest.skipUnless(PLOTS, "matplotlib is not installed")
+class Judging(unittest.TestCase):
+    def verdict(self, discriminator, generator):
+        axes = PLOTS.plt.figure().subplots()
+        steps = list(range(1, len(discriminator) + 1))
+        PLOTS.draw_losses(axes, {"damaged": 0, "columns": {
+            "step": steps, "discriminator_loss": discriminator, "generator_loss": generator}})
+        PLOTS.plt.close("all")
+        return axes.get_title(loc="left")
+
+    def test_a_discriminator_that_has_won(self):
+        self.assertIn("has won", self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50))
+        self.assertIn("balanced", self.verdict([1.4] * 50 + [0.8] * 50, [0.7] * 50 + [1.5] * 50))
+        self.assertIn("only guesses", self.verdict([1.39] * 100, [0.69] * 100))
+
+    def test_slices_without_gradient(self):
+        second = np.random.default_rng(1).random((6, 4, 3, 3)) + 0.5
+        self.assertEqual(PLOTS.silent_slices(second), [(0, 0, 6), (1, 0, 4)])
+        second[2] *= 1e-12
+        second[5] = 0
+        second[:, 1] = 0
+        self.assertEqual(PLOTS.silent_slices(second), [(0, 2, 6), (1, 1, 4)])
+
+    def test_moments_find_their_weights(self):
+        weights = {"generator/up1/weight": (3, 4), "discriminator/up1/weight": (3, 4), "net/w": (2,)}
+        owner = PLOTS.owner
+        self.assertEqual(owner("generator_optimizer", "up1/weight", (3, 4), weights),
+                         "generator/up1/weight")
+        self.assertEqual(owner("discriminator_optimizer", "up1/weight", (3, 4), weights),
+                         "discriminator/up1/weight")
+        self.assertIsNone(owner("adam", "up1/weight", (3, 4), weights))  # either could be meant
+        self.assertEqual(owner("adam", "w", (2,), weights), "net/w")
+        self.assertIsNone(owner("adam", "w", (3,), weights))
+
+    def test_spread(self):
+        self.assertEqual(PLOTS.spread(list(range(10)), 4), [0, 3, 6, 9])
+        self.assertEqual(PLOTS.spread([1, 2], 4), [1, 2])
+        self.assertEqual(PLOTS.spread([1, 2, 3], 1), [3])
+
+
+if __name__ == "__main__":
+    unittest.main()
