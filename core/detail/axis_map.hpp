@@ -12,8 +12,8 @@ namespace mnemo::detail {
 struct AxisMap {
   std::int64_t in = 0;
   std::vector<std::int64_t> begin = {0};
-  std::vector<std::int64_t> source;
-  std::vector<double> weight;
+  std::vector<std::int64_t> source = {};
+  std::vector<double> weight = {};
 
   std::int64_t out() const { return static_cast<std::int64_t>(begin.size()) - 1; }
   void add(std::int64_t from, double by) {
