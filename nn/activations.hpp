@@ -1,38 +1,55 @@
 #pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/math.hpp"
+#include "mnemo/core/softmax.hpp"
 #include "mnemo/nn/module.hpp"
 
+/// Activations as modules; the functions, with their formulas, are in core/math.hpp and
+/// core/softmax.hpp.
 namespace mnemo::nn {
 
-/// max(x, 0)
-class ReLU : public Module {
- public:
-  Tensor forward(const Tensor& x) override { return relu(x); }
-  std::string describe() const override { return "ReLU"; }
+namespace detail {
+
+template <std::size_t size>
+struct Name {
+  consteval Name(const char (&literal)[size]) { std::copy_n(literal, size, text); }  // NOLINT
+  char text[size] = {};
 };
 
-/// x above 0, slope * x elsewhere.
-class LeakyReLU : public Module {
+/// A function of one tensor as a module.
+template <Name name, Tensor (*function)(const Tensor&)>
+class Activation : public Layer<Activation<name, function>> {
  public:
-  explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
-  Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
-  std::string describe() const override;
+  Tensor forward(const Tensor& x) override { return function(x); }
+  std::string describe() const override { return name.text; }
+};
+
+/// The same with one number.
+template <Name name, Tensor (*function)(const Tensor&, double), int default_percent>
+class ActivationOf : public Layer<ActivationOf<name, function, default_percent>> {
+ public:
+  explicit ActivationOf(double parameter = default_percent / 100.0) : parameter_(parameter) {}
+  Tensor forward(const Tensor& x) override { return function(x, parameter_); }
+  std::string describe() const override {
+    return mnemo::detail::text(name.text, "(", parameter_, ")");
+  }
 
  private:
-  double slope_;
+  double parameter_;
 };
 
-class Tanh : public Module {
- public:
-  Tensor forward(const Tensor& x) override { return tanh(x); }
-  std::string describe() const override { return "Tanh"; }
-};
+}  // namespace detail
 
-/// 1 / (1 + e^-x)
-class Sigmoid : public Module {
- public:
-  Tensor forward(const Tensor& x) override { return sigmoid(x); }
-  std::string describe() const override { return "Sigmoid"; }
-};
+using ReLU = detail::Activation<"ReLU", relu>;
+using Tanh = detail::Activation<"Tanh", tanh>;
+using Sigmoid = detail::Activation<"Sigmoid", sigmoid>;
+using Softplus = detail::Activation<"Softplus", softplus>;
+using LeakyReLU = detail::ActivationOf<"LeakyReLU", leaky_relu, 1>;  ///< of slope 0.01
+/// Along the last axis.
+using Softmax = detail::Activation<"Softmax", softmax>;
+using LogSoftmax = detail::Activation<"LogSoftmax", log_softmax>;
 
 }  // namespace mnemo::nn
