@@ -9,6 +9,7 @@
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/indexing.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
 
@@ -125,27 +126,6 @@ Tensor softmax(const Tensor& x) {
     });
   };
   return record("softmax", std::move(result), {.output = true}, rule, x);
-}
-
-Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
-  if (labels.dtype() != DType::int64) {
-    detail::fail("one_hot: labels are ", labels.dtype(), ", not int64");
-  }
-  if (classes < 1) detail::fail("one_hot: ", classes, " classes; at least 1 is needed");
-  Shape shape = labels.shape();
-  shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
-  const std::int64_t* const label = labels.data<std::int64_t>();
-  detail::with_float_type("one_hot", dtype, [&]<class T>(std::type_identity<T>) {
-    T* const out = result.mutable_data<T>();
-    for (std::int64_t i = 0; i < labels.elements(); ++i) {
-      if (label[i] < 0 || label[i] >= classes) {
-        detail::fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
-      }
-      out[i * classes + label[i]] = T(1);
-    }
-  });
-  return result;
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {

@@ -13,8 +13,4 @@ Tensor softmax(const Tensor& x);
 /// for a label outside [0, classes).
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);
 
-/// 1 where the last index equals the label, 0 elsewhere: labels [...] (int64) give
-/// [..., classes] of `dtype`. Throws Error for a label outside [0, classes).
-Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
-
 }  // namespace mnemo

@@ -5,6 +5,7 @@
 #include <utility>
 #include <xsimd/xsimd.hpp>
 
+#include "mnemo/core/detail/batch_math.hpp"
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/spans.hpp"
@@ -32,35 +33,6 @@ struct Unchanged {};
 template <class... Functions>
 std::tuple<Functions...> derivatives(Functions... functions) {
   return {functions...};
-}
-
-// What lambdas find for batches beside xsimd's own functions; for tensors there are functions of the
-// same names.
-template <class T, class A>
-xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, const xsimd::batch<T, A>& yes,
-                         const xsimd::batch<T, A>& no) {
-  return xsimd::select(condition, yes, no);
-}
-template <class T, class A>
-xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, const xsimd::batch<T, A>& yes,
-                         double no) {
-  return xsimd::select(condition, yes, xsimd::batch<T, A>(static_cast<T>(no)));
-}
-template <class T, class A>
-xsimd::batch<T, A> maximum(const xsimd::batch<T, A>& a, const xsimd::batch<T, A>& b) {
-  return where((a > b) || (a != a), a, b);  // NaN of either side goes through
-}
-template <class T, class A>
-xsimd::batch<T, A> maximum(const xsimd::batch<T, A>& a, double b) {
-  return maximum(a, xsimd::batch<T, A>(static_cast<T>(b)));
-}
-template <class T, class A>
-xsimd::batch<T, A> square(const xsimd::batch<T, A>& a) {
-  return a * a;
-}
-template <class T, class A>
-xsimd::batch<T, A> sigmoid(const xsimd::batch<T, A>& x) {
-  return 1.0 / (1.0 + exp(-x));
 }
 
 // Which of `count` operands the derivative F reads, as bits; found by offering it everything first
