@@ -27,29 +27,61 @@ class Activation : public Layer<Activation<name, function>> {
   std::string describe() const override { return name.text; }
 };
 
-/// The same with one number.
-template <Name name, Tensor (*function)(const Tensor&, double), int default_percent>
-class ActivationOf : public Layer<ActivationOf<name, function, default_percent>> {
- public:
-  explicit ActivationOf(double parameter = default_percent / 100.0) : parameter_(parameter) {}
-  Tensor forward(const Tensor& x) override { return function(x, parameter_); }
-  std::string describe() const override {
-    return mnemo::detail::text(name.text, "(", parameter_, ")");
-  }
-
- private:
-  double parameter_;
-};
-
 }  // namespace detail
 
 using ReLU = detail::Activation<"ReLU", relu>;
+using SELU = detail::Activation<"SELU", selu>;
+using SiLU = detail::Activation<"SiLU", silu>;
 using Tanh = detail::Activation<"Tanh", tanh>;
 using Sigmoid = detail::Activation<"Sigmoid", sigmoid>;
 using Softplus = detail::Activation<"Softplus", softplus>;
-using LeakyReLU = detail::ActivationOf<"LeakyReLU", leaky_relu, 1>;  ///< of slope 0.01
 /// Along the last axis.
 using Softmax = detail::Activation<"Softmax", softmax>;
 using LogSoftmax = detail::Activation<"LogSoftmax", log_softmax>;
+
+class LeakyReLU : public Layer<LeakyReLU> {
+ public:
+  explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
+  Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
+  std::string describe() const override { return mnemo::detail::text("LeakyReLU(", slope_, ")"); }
+
+ private:
+  double slope_;
+};
+
+class ELU : public Layer<ELU> {
+ public:
+  explicit ELU(double alpha = 1.0) : alpha_(alpha) {}
+  Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
+  std::string describe() const override { return mnemo::detail::text("ELU(", alpha_, ")"); }
+
+ private:
+  double alpha_;
+};
+
+class GELU : public Layer<GELU> {
+ public:
+  explicit GELU(Gelu form = Gelu::exact) : form_(form) {}
+  Tensor forward(const Tensor& x) override { return gelu(x, form_); }
+  std::string describe() const override {
+    return form_ == Gelu::exact ? "GELU" : "GELU(tanh)";
+  }
+
+ private:
+  Gelu form_;
+};
+
+class Hardtanh : public Layer<Hardtanh> {
+ public:
+  explicit Hardtanh(double low = -1.0, double high = 1.0) : low_(low), high_(high) {}
+  Tensor forward(const Tensor& x) override { return hardtanh(x, low_, high_); }
+  std::string describe() const override {
+    return mnemo::detail::text("Hardtanh(", low_, ", ", high_, ")");
+  }
+
+ private:
+  double low_;
+  double high_;
+};
 
 }  // namespace mnemo::nn

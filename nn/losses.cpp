@@ -9,11 +9,7 @@
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
-#if __has_include("mnemo/core/shape_ops.hpp")
 #include "mnemo/core/shape_ops.hpp"
-#else
-namespace mnemo { inline Tensor permute(const Tensor& x, const std::vector<std::int64_t>&) { return x; } }
-#endif
 #include "mnemo/core/softmax.hpp"
 
 namespace mnemo::nn {
