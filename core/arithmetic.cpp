@@ -21,8 +21,8 @@ Tensor operator+(const Tensor& a, const Tensor& b) {
 
 Tensor operator-(const Tensor& a, const Tensor& b) {
   return elementwise(
-      "sub", [](const auto& x, const auto& y) { return x - y; }, derivatives(Unchanged{}, negated), a,
-      b);
+      "sub", [](const auto& x, const auto& y) { return x - y; }, derivatives(Unchanged{}, negated),
+      a, b);
 }
 
 Tensor operator*(const Tensor& a, const Tensor& b) {
@@ -48,7 +48,8 @@ Tensor operator-(const Tensor& a) {
 }
 
 Tensor operator+(const Tensor& a, double b) {
-  return elementwise("add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), a);
+  return elementwise(
+      "add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), a);
 }
 
 Tensor operator*(const Tensor& a, double b) {
@@ -122,7 +123,8 @@ Tensor compare(const char* name, const Tensor& a, const Tensor& b, const Compare
 template <class Compare>
 Tensor compare(const char* name, const Tensor& a, double b, const Compare& holds) {
   return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Tensor other = scalar(std::is_same_v<T, float> ? static_cast<float>(b) : b, DType::float64);
+    const Tensor other =
+        scalar(std::is_same_v<T, float> ? static_cast<float>(b) : b, DType::float64);
     // A double has the digits of every type but the 64-bit integers; a long double has those too.
     return decide<T, double>(name, a, other, [&holds](T x, double y) {
       using Wide = std::conditional_t<sizeof(T) == 8 && std::is_integral_v<T>, long double, double>;
@@ -146,9 +148,13 @@ Tensor truth(const Tensor& a) {
 }  // namespace
 
 Tensor operator==(const Tensor& a, const Tensor& b) { return compare("equal", a, b, equal); }
-Tensor operator!=(const Tensor& a, const Tensor& b) { return compare("not_equal", a, b, not_equal); }
+Tensor operator!=(const Tensor& a, const Tensor& b) {
+  return compare("not_equal", a, b, not_equal);
+}
 Tensor operator<(const Tensor& a, const Tensor& b) { return compare("less", a, b, less); }
-Tensor operator<=(const Tensor& a, const Tensor& b) { return compare("less_equal", a, b, less_equal); }
+Tensor operator<=(const Tensor& a, const Tensor& b) {
+  return compare("less_equal", a, b, less_equal);
+}
 Tensor operator>(const Tensor& a, const Tensor& b) { return compare("greater", a, b, more); }
 Tensor operator>=(const Tensor& a, const Tensor& b) {
   return compare("greater_equal", a, b, more_equal);
@@ -167,10 +173,12 @@ Tensor operator>(double a, const Tensor& b) { return compare("greater", b, a, le
 Tensor operator>=(double a, const Tensor& b) { return compare("greater_equal", b, a, less_equal); }
 
 Tensor operator&&(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_and", truth(a), truth(b), [](bool x, bool y) { return x && y; });
+  return decide<bool, bool>("logical_and", truth(a), truth(b),
+                            [](bool x, bool y) { return x && y; });
 }
 Tensor operator||(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_or", truth(a), truth(b), [](bool x, bool y) { return x || y; });
+  return decide<bool, bool>("logical_or", truth(a), truth(b),
+                            [](bool x, bool y) { return x || y; });
 }
 Tensor logical_xor(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);
@@ -178,15 +186,15 @@ Tensor logical_xor(const Tensor& a, const Tensor& b) {
 Tensor operator!(const Tensor& a) { return compare("logical_not", a, 0.0, equal); }
 
 Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no) {
-  const Shape shape = broadcast_shapes(
-      "where", condition.shape(), broadcast_shapes("where", yes.shape(), no.shape()));
+  const Shape shape = broadcast_shapes("where", condition.shape(),
+                                       broadcast_shapes("where", yes.shape(), no.shape()));
   expect_one_dtype("where", std::array{&yes, &no});
   if (condition.dtype() != DType::boolean) {
     fail("where: the condition is ", condition.dtype(), ", not bool");
   }
   Tensor result(shape, yes.dtype());
-  const auto walk = detail::plan_walk<3>("where", shape,
-                                         {&condition.shape(), &yes.shape(), &no.shape()});
+  const auto walk =
+      detail::plan_walk<3>("where", shape, {&condition.shape(), &yes.shape(), &no.shape()});
   detail::with_any_type(yes.dtype(), [&]<class T>(std::type_identity<T>) {
     const bool* const c = condition.data<bool>();
     const T* const a = yes.data<T>();

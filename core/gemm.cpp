@@ -66,27 +66,21 @@ struct Blocks {
 // it copies both into panels first, which pays for itself on blocks of at least 128 by 128.
 constexpr std::int64_t unpacked_volume = 1'000'000;
 
-std::int64_t round_down(std::int64_t value, std::int64_t step) { return value / step * step; }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The longer side in four pieces or more, none longer than 512, all of nearly the same length.
+std::int64_t piece(std::int64_t side) {
+  const std::int64_t most = std::clamp<std::int64_t>(side / 4, side < 512 ? 64 : 128, 512);
+  return ceil_div(ceil_div(side, ceil_div(side, most)), 16) * 16;
+}
 
 // The borders may depend on the sizes only. Blocks are large enough to run at the speed of the
 // whole, and there are at least four where the product is worth sharing out.
 Blocks cut(bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k) {
   if (m * n <= unpacked_volume / std::max<std::int64_t>(k, 1)) return {m, n};
-  if (k <= 128 && !transpose_b) {  // thin: many small blocks that need no panels
-    const std::int64_t side = 96;
-    const std::int64_t area = unpacked_volume / k;
-    if (m >= n) {
-      const std::int64_t columns = std::min(n, side);
-      return {std::max(side, round_down(area / columns, 16)), columns};
-    }
-    const std::int64_t rows = std::min(m, side);
-    return {rows, std::max(side, round_down(area / rows, 16))};
-  }
-  const auto piece = [](std::int64_t longer) -> std::int64_t {
-    return longer < 256 ? 64 : longer < 1024 ? 128 : 256;
-  };
-  return n >= m ? Blocks{std::min<std::int64_t>(m, 1024), piece(n)}
-                : Blocks{piece(m), std::min<std::int64_t>(n, 1024)};
+  const bool tall = m >= n && n <= 128 && k <= 128 && !transpose_b;
+  if (tall) return {unpacked_volume / (n * k) / 16 * 16, n};  // many blocks that need no panels
+  return n >= m ? Blocks{m, piece(n)} : Blocks{piece(m), n};
 }
 
 }  // namespace
@@ -110,8 +104,7 @@ void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, st
           std::int64_t ldc) {
   if (m == 0 || n == 0) return;
   const Blocks block = cut(transpose_b, m, n, k);
-  const std::int64_t down = (m + block.rows - 1) / block.rows;
-  const std::int64_t across = (n + block.columns - 1) / block.columns;
+  const std::int64_t down = ceil_div(m, block.rows), across = ceil_div(n, block.columns);
   parallel_blocks(down * across, [&](std::int64_t index) {
     const std::int64_t i = index / across * block.rows, j = index % across * block.columns;
     gemm_serial(transpose_a, transpose_b, std::min(block.rows, m - i),

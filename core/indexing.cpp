@@ -46,10 +46,12 @@ template <class T>
 void select(const T* x, const AroundAxis& around, std::span<const std::int64_t> index, T* result) {
   const auto [outer, length, inner] = around;
   const auto count = static_cast<std::int64_t>(index.size());
-  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, inner));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, inner));
   detail::parallel_range(outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t from = row / count * around.length + index[static_cast<std::size_t>(row % count)];
+      const std::int64_t from =
+          row / count * around.length + index[static_cast<std::size_t>(row % count)];
       std::copy_n(x + from * around.inner, around.inner, result + row * around.inner);
     }
   });
@@ -132,7 +134,8 @@ void for_each_index(const Shape& x, std::size_t axis, const Tensor& index, const
         rest /= shape[i];
       }
       const std::int64_t step = axis == rank - 1 ? 0 : 1;
-      for (std::int64_t j = 0; j < row; ++j) body(k + j, base + j * step + at[k + j] * strides[axis]);
+      for (std::int64_t j = 0; j < row; ++j)
+        body(k + j, base + j * step + at[k + j] * strides[axis]);
     }
   });
 }
@@ -145,7 +148,8 @@ Tensor gathered(const char* name, const Tensor& x, std::size_t axis, const Tenso
   detail::with_any_type(x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const from = x.data<T>();
     T* const to = result.mutable_data<T>();
-    for_each_index(x.shape(), axis, index, [=](std::int64_t k, std::int64_t at) { to[k] = from[at]; });
+    for_each_index(x.shape(), axis, index,
+                   [=](std::int64_t k, std::int64_t at) { to[k] = from[at]; });
   });
   const auto rule = [name, axis, index, whole = x.shape()](Pullback& back) {
     back.to(0, [&] {
@@ -161,7 +165,8 @@ Tensor scattered(const char* name, const Tensor& x, std::size_t axis, const Tens
   detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const from = source.data<T>();
     T* const to = result.mutable_data<T>();
-    for_each_index(x.shape(), axis, index, [=](std::int64_t k, std::int64_t at) { to[at] += from[k]; });
+    for_each_index(x.shape(), axis, index,
+                   [=](std::int64_t k, std::int64_t at) { to[at] += from[k]; });
   });
   const auto rule = [name, axis, index](Pullback& back) {
     back.to(0, [&] { return back.gradient(); });
@@ -176,8 +181,10 @@ void expect_index_fits(const char* name, const Tensor& x, std::size_t axis, cons
     fits = i == axis || index.shape()[i] <= x.shape()[i];
   }
   if (!fits) {
-    fail(name, ": index ", index.shape(), " does not fit ", x.shape(), ": it needs the same rank and, "
-         "along all axes but ", axis, ", at most the same lengths");
+    fail(name, ": index ", index.shape(), " does not fit ", x.shape(),
+         ": it needs the same rank and, "
+         "along all axes but ",
+         axis, ", at most the same lengths");
   }
 }
 
@@ -202,8 +209,8 @@ Tensor index_add(const Tensor& x, std::int64_t axis, const Tensor& index, const 
   const std::size_t along = normalize_axis("index_add", axis, x.rank());
   if (index.rank() > 1 ||
       !(source.shape() == detail::with_length(x.shape(), along, index.elements()))) {
-    fail("index_add: source ", source.shape(), " and index ", index.shape(), " do not fit ", x.shape(),
-         " along axis ", axis);
+    fail("index_add: source ", source.shape(), " and index ", index.shape(), " do not fit ",
+         x.shape(), " along axis ", axis);
   }
   return added("index_add", x, along, positions("index_add", index, x.shape()[along]), source);
 }
@@ -217,11 +224,13 @@ Tensor gather(const Tensor& x, std::int64_t axis, const Tensor& index) {
 Tensor take_along_axis(const Tensor& x, const Tensor& index, std::int64_t axis) {
   constexpr const char* name = "take_along_axis";
   const std::size_t along = normalize_axis(name, axis, x.rank());
-  if (index.rank() != x.rank()) fail(name, ": index ", index.shape(), " and ", x.shape(), " differ in rank");
+  if (index.rank() != x.rank())
+    fail(name, ": index ", index.shape(), " and ", x.shape(), " differ in rank");
   const Tensor at = positions(name, index, x.shape()[along]);
   const Shape common = broadcast_shapes(name, detail::with_length(x.shape(), along, 1),
                                         detail::with_length(index.shape(), along, 1));
-  return gathered(name, broadcast_to(x, detail::with_length(common, along, x.shape()[along])), along,
+  return gathered(name, broadcast_to(x, detail::with_length(common, along, x.shape()[along])),
+                  along,
                   broadcast_to(at, detail::with_length(common, along, index.shape()[along])));
 }
 

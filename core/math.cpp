@@ -88,13 +88,11 @@ Tensor erf(const Tensor& x) {
 Tensor pow(const Tensor& a, const Tensor& b) {
   return elementwise(
       "pow", [](const auto& x, const auto& y) { return pow(x, y); },
-      derivatives(
-          [](const auto& g, const auto& x, const auto& y, Unused) {
-            return where(y == 0.0, g * 0.0, g * y * pow(x, y - 1.0));
-          },
-          [](const auto& g, const auto& x, const auto& y, const auto& z) {
-            return where((x == 0.0) && (y >= 0.0), g * 0.0, g * z * log(x));
-          }),
+      derivatives([](const auto& g, const auto& x, const auto& y,
+                     Unused) { return where(y == 0.0, g * 0.0, g * y * pow(x, y - 1.0)); },
+                  [](const auto& g, const auto& x, const auto& y, const auto& z) {
+                    return where((x == 0.0) && (y >= 0.0), g * 0.0, g * z * log(x));
+                  }),
       a, b);
 }
 
@@ -112,7 +110,8 @@ Tensor pow(double a, const Tensor& b) {
   const double log_base = a == 0.0 ? 0.0 : std::log(a);
   return elementwise(
       "pow", [a](const auto& y) { return pow(a, y); },
-      derivatives([log_base](const auto& g, Unused, const auto& z) { return g * z * log_base; }), b);
+      derivatives([log_base](const auto& g, Unused, const auto& z) { return g * z * log_base; }),
+      b);
 }
 
 namespace {
@@ -127,31 +126,37 @@ constexpr auto share = [](const auto& g, const auto& wins, const auto& ties) {
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return elementwise(
       "maximum", [](const auto& x, const auto& y) { return maximum(x, y); },
-      derivatives(
-          [](const auto& g, const auto& x, const auto& y, Unused) { return share(g, x > y, x == y); },
-          [](const auto& g, const auto& x, const auto& y, Unused) { return share(g, y > x, x == y); }),
+      derivatives([](const auto& g, const auto& x, const auto& y,
+                     Unused) { return share(g, x > y, x == y); },
+                  [](const auto& g, const auto& x, const auto& y, Unused) {
+                    return share(g, y > x, x == y);
+                  }),
       a, b);
 }
 
 Tensor maximum(const Tensor& a, double b) {
   return elementwise(
       "maximum", [b](const auto& x) { return maximum(x, b); },
-      derivatives([b](const auto& g, const auto& x, Unused) { return share(g, x > b, x == b); }), a);
+      derivatives([b](const auto& g, const auto& x, Unused) { return share(g, x > b, x == b); }),
+      a);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   return elementwise(
       "minimum", [](const auto& x, const auto& y) { return minimum(x, y); },
-      derivatives(
-          [](const auto& g, const auto& x, const auto& y, Unused) { return share(g, x < y, x == y); },
-          [](const auto& g, const auto& x, const auto& y, Unused) { return share(g, y < x, x == y); }),
+      derivatives([](const auto& g, const auto& x, const auto& y,
+                     Unused) { return share(g, x < y, x == y); },
+                  [](const auto& g, const auto& x, const auto& y, Unused) {
+                    return share(g, y < x, x == y);
+                  }),
       a, b);
 }
 
 Tensor minimum(const Tensor& a, double b) {
   return elementwise(
       "minimum", [b](const auto& x) { return minimum(x, b); },
-      derivatives([b](const auto& g, const auto& x, Unused) { return share(g, x < b, x == b); }), a);
+      derivatives([b](const auto& g, const auto& x, Unused) { return share(g, x < b, x == b); }),
+      a);
 }
 
 Tensor maximum(double a, const Tensor& b) { return maximum(b, a); }
@@ -193,9 +198,8 @@ Tensor relu(const Tensor& x) {
 Tensor leaky_relu(const Tensor& x, double slope) {
   return elementwise(
       "leaky_relu", [slope](const auto& v) { return where(v > 0.0, v, v * slope); },
-      derivatives([slope](const auto& g, const auto& v, Unused) {
-        return where(v > 0.0, g, g * slope);
-      }),
+      derivatives(
+          [slope](const auto& g, const auto& v, Unused) { return where(v > 0.0, g, g * slope); }),
       x);
 }
 
@@ -205,8 +209,7 @@ namespace {
 Tensor scaled_elu(const char* name, const Tensor& x, double alpha, double scale) {
   const double below = alpha * scale;
   return elementwise(
-      name,
-      [scale, below](const auto& v) { return where(v > 0.0, v * scale, expm1(v) * below); },
+      name, [scale, below](const auto& v) { return where(v > 0.0, v * scale, expm1(v) * below); },
       derivatives([scale, below](const auto& g, const auto& v, const auto& y) {
         return where(v > 0.0, g * scale, g * (y + below));
       }),
@@ -215,7 +218,7 @@ Tensor scaled_elu(const char* name, const Tensor& x, double alpha, double scale)
 
 constexpr double inverse_sqrt2 = 1.0 / std::numbers::sqrt2;
 constexpr double normal_density = inverse_sqrt2 * std::numbers::inv_sqrtpi;  // at 0: 1 / sqrt(2 pi)
-constexpr double gelu_scale = 0.79788456080286535588;  // sqrt(2 / pi)
+constexpr double gelu_scale = 0.79788456080286535588;                        // sqrt(2 / pi)
 constexpr double gelu_cubic = 0.044715;
 
 }  // namespace
@@ -240,7 +243,8 @@ Tensor gelu(const Tensor& x, Gelu form) {
     return elementwise(
         "gelu", [](const auto& v) { return v * 0.5 * (1.0 + erf(v * inverse_sqrt2)); },
         derivatives([](const auto& g, const auto& v, Unused) {
-          return g * (0.5 * (1.0 + erf(v * inverse_sqrt2)) + v * exp(v * v * -0.5) * normal_density);
+          return g *
+                 (0.5 * (1.0 + erf(v * inverse_sqrt2)) + v * exp(v * v * -0.5) * normal_density);
         }),
         x);
   }
@@ -251,7 +255,8 @@ Tensor gelu(const Tensor& x, Gelu form) {
       },
       derivatives([](const auto& g, const auto& v, Unused) {
         const auto t = tanh((v + v * v * v * gelu_cubic) * gelu_scale);
-        return g * 0.5 * (1.0 + t + v * (1.0 - t * t) * (1.0 + v * v * (3.0 * gelu_cubic)) * gelu_scale);
+        return g * 0.5 *
+               (1.0 + t + v * (1.0 - t * t) * (1.0 + v * v * (3.0 * gelu_cubic)) * gelu_scale);
       }),
       x);
 }

@@ -24,6 +24,11 @@ void pause() {}
 // that a busy neighbour gets its processor back.
 constexpr int idle_spins = 2000;
 
+// How long the owner of a job watches for workers that still have a block before it sleeps, too. It
+// must not watch for long: where other processes crowd the machine, that worker may wait for a
+// processor, and gets this one as soon as it falls idle.
+constexpr int owner_spins = 2000;
+
 int default_threads() {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
@@ -60,6 +65,7 @@ class Pool {
   int threads() const { return wanted_.load(std::memory_order_relaxed); }
 
   void set_threads(int count) {
+    if (inside_a_job) detail::fail("set_threads: called by work that runs on these threads");
     const std::lock_guard lock(mutex_);
     wanted_ = count;
     stop();
@@ -82,7 +88,7 @@ class Pool {
     inside_a_job = false;
     // A worker that took a block finishes it; one that never woke is not waited for.
     job_.store(nullptr);
-    while (visitors_.load() > 0) wait_a_little();
+    wait_for_visitors();
     lock.unlock();
     if (job.error) std::rethrow_exception(job.error);
   }
@@ -111,7 +117,7 @@ class Pool {
       // is counted, and so never leaves while a worker holds a pointer to it.
       visitors_.fetch_add(1);
       if (Job* const job = job_.load()) job->work();
-      visitors_.fetch_sub(1);
+      if (visitors_.fetch_sub(1) == 1 && owner_sleeps_.load()) visitors_.notify_all();
       seen = next_ticket(seen);
     }
   }
@@ -128,13 +134,18 @@ class Pool {
     return ticket_.load(std::memory_order_acquire);
   }
 
-  static void wait_a_little() {
-    thread_local int spins = 0;
-    if (++spins % 1024 == 0) {
-      std::this_thread::yield();
-    } else {
+  // The sleeper announces itself before it looks again, the last visitor leaves before it looks for
+  // a sleeper: one of the two sees the other.
+  void wait_for_visitors() {
+    for (int spin = 0; spin < owner_spins; ++spin) {
+      if (visitors_.load(std::memory_order_acquire) == 0) return;
       pause();
     }
+    owner_sleeps_.store(true);
+    for (int present = visitors_.load(); present > 0; present = visitors_.load()) {
+      visitors_.wait(present);
+    }
+    owner_sleeps_.store(false);
   }
 
   std::mutex mutex_;  // held by the one thread whose job runs
@@ -143,6 +154,7 @@ class Pool {
   std::atomic<bool> stopping_{false};
   std::atomic<Job*> job_{nullptr};
   std::atomic<int> visitors_{0};
+  std::atomic<bool> owner_sleeps_{false};
   std::atomic<int> sleepers_{0};
   std::atomic<std::uint32_t> ticket_{0};
 };

@@ -101,8 +101,8 @@ Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
 namespace detail {
 
 ReductionPlan plan_reduction(const char* name, const Tensor& x, const Reduction& reduction) {
-  ReductionPlan plan{.goes = marked_axes(name, reduction.axes, x.rank(), true), .kept = x.shape(),
-                     .result = {}};
+  ReductionPlan plan{
+      .goes = marked_axes(name, reduction.axes, x.rank(), true), .kept = x.shape(), .result = {}};
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
     if (plan.goes[axis]) {
       plan.count *= x.shape()[axis];

@@ -60,7 +60,8 @@ Tensor fold_rows(const Tensor& rows, const Shape& shape, const Start& start, con
   };
   std::vector<std::conditional_t<std::is_same_v<Sum, bool>, std::uint8_t, Sum>> partial(
       static_cast<std::size_t>(rows.size(0) * pieces));
-  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, count));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, count));
   detail::parallel_range(rows.size(0) * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const T* const row = x + i / pieces * count;
@@ -91,7 +92,9 @@ Tensor extreme(const char* name, const Tensor& x, const Reduction& reduction, co
   const ReductionPlan plan = plan_of_some(name, x, reduction);
   Tensor result = with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto first = [](const T* row) { return *row; };
-    const auto better = [wins](T a, T b) { return wins(b, a) || b != b ? b : a; };  // NaN wins and stays
+    const auto better = [wins](T a, T b) {
+      return wins(b, a) || b != b ? b : a;
+    };  // NaN wins and stays
     return fold_rows<T, T>(detail::as_rows(x.detach(), plan), plan.result, first, better);
   });
   if (!is_differentiable(x.dtype())) return result;
@@ -118,15 +121,15 @@ Tensor position_of_extreme(const char* name, const Tensor& x, const Reduction& r
     const std::int64_t count = plan.count;
     detail::parallel_range(rows.size(0), std::max<std::int64_t>(1, block_elements / count),
                            [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        const T* const row = values + r * count;
-        std::int64_t best = 0;
-        for (std::int64_t i = 1; i < count && row[best] == row[best]; ++i) {
-          if (wins(row[i], row[best]) || row[i] != row[i]) best = i;
-        }
-        out[r] = best;
-      }
-    });
+                             for (std::int64_t r = begin; r < end; ++r) {
+                               const T* const row = values + r * count;
+                               std::int64_t best = 0;
+                               for (std::int64_t i = 1; i < count && row[best] == row[best]; ++i) {
+                                 if (wins(row[i], row[best]) || row[i] != row[i]) best = i;
+                               }
+                               out[r] = best;
+                             }
+                           });
     return result;
   });
 }
@@ -139,9 +142,9 @@ Tensor decide(const char* name, const Tensor& x, const Reduction& reduction, boo
   const ReductionPlan plan = detail::plan_reduction(name, x, reduction);
   return with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const Tensor truth = x.dtype() == DType::boolean ? x : x.detach() != 0.0;
-    return fold_rows<bool, bool>(detail::as_rows(truth, plan), plan.result,
-                                 [decisive](const bool*) { return !decisive; },
-                                 [decisive](bool a, bool b) { return decisive ? a || b : a && b; });
+    return fold_rows<bool, bool>(
+        detail::as_rows(truth, plan), plan.result, [decisive](const bool*) { return !decisive; },
+        [decisive](bool a, bool b) { return decisive ? a || b : a && b; });
   });
 }
 
@@ -150,8 +153,8 @@ Tensor fold_integers(const char* name, const Tensor& x, const ReductionPlan& pla
                      const F& f) {
   return with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     // In unsigned arithmetic, which wraps around.
-    const Tensor result = fold_rows<T, std::uint64_t>(detail::as_rows(x, plan), plan.result,
-                                                      [start](const T*) { return start; }, f);
+    const Tensor result = fold_rows<T, std::uint64_t>(
+        detail::as_rows(x, plan), plan.result, [start](const T*) { return start; }, f);
     return Tensor(result.storage(), result.shape(), DType::int64);
   });
 }
@@ -181,8 +184,12 @@ Tensor integer_sum(const Tensor& x, const ReductionPlan& plan) {
 
 }  // namespace detail
 
-Tensor max(const Tensor& x, const Reduction& reduction) { return extreme("max", x, reduction, larger); }
-Tensor min(const Tensor& x, const Reduction& reduction) { return extreme("min", x, reduction, smaller); }
+Tensor max(const Tensor& x, const Reduction& reduction) {
+  return extreme("max", x, reduction, larger);
+}
+Tensor min(const Tensor& x, const Reduction& reduction) {
+  return extreme("min", x, reduction, smaller);
+}
 
 Tensor argmax(const Tensor& x) { return position_of_extreme("argmax", x, {}, larger); }
 Tensor argmin(const Tensor& x) { return position_of_extreme("argmin", x, {}, smaller); }
@@ -193,8 +200,12 @@ Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims) {
   return position_of_extreme("argmin", x, {{axis}, keepdims}, smaller);
 }
 
-Tensor all(const Tensor& x, const Reduction& reduction) { return decide("all", x, reduction, false); }
-Tensor any(const Tensor& x, const Reduction& reduction) { return decide("any", x, reduction, true); }
+Tensor all(const Tensor& x, const Reduction& reduction) {
+  return decide("all", x, reduction, false);
+}
+Tensor any(const Tensor& x, const Reduction& reduction) {
+  return decide("any", x, reduction, true);
+}
 
 // A tree of products of halves: each level is one multiplication, whose derivatives never divide.
 Tensor prod(const Tensor& x, const Reduction& reduction) {
@@ -225,7 +236,8 @@ template <class T, class Sum, class Out>
 void running_sums(const T* x, const detail::AroundAxis& around, Out* result) {
   constexpr std::int64_t width = 64;
   const std::int64_t tiles = (around.inner + width - 1) / width;
-  const std::int64_t elements = std::max<std::int64_t>(1, around.length * std::min(width, around.inner));
+  const std::int64_t elements =
+      std::max<std::int64_t>(1, around.length * std::min(width, around.inner));
   const std::int64_t grain = std::max<std::int64_t>(1, block_elements / elements);
   detail::parallel_range(around.outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {

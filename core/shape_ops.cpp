@@ -71,8 +71,8 @@ void copy_window(const Window& window, const Tensor& whole, const Tensor& part, 
   for (std::size_t axis = 0; axis < window.part.rank(); ++axis) {
     const std::int64_t stride = outside[axis] * window.step[axis];
     offset += outside[axis] * window.start[axis];
-    axes.push_back({window.part[axis], extracts ? stride : inside[axis],
-                    extracts ? inside[axis] : stride});
+    axes.push_back(
+        {window.part[axis], extracts ? stride : inside[axis], extracts ? inside[axis] : stride});
   }
   if (part.elements() == 0) return;
   const std::size_t size = item_size(part.dtype());
@@ -123,10 +123,11 @@ void apply_slice(const Slice& slice, Window& window) {
   const std::int64_t stop = !forward && slice.stop == to_end ? -1 : position(slice.stop);
   const std::int64_t span = forward ? stop - start : start - stop;
   // Not -step: the smallest integer has no negative.
-  const std::uint64_t stride = forward ? static_cast<std::uint64_t>(step)
-                                       : ~static_cast<std::uint64_t>(step) + 1;
+  const std::uint64_t stride =
+      forward ? static_cast<std::uint64_t>(step) : ~static_cast<std::uint64_t>(step) + 1;
   window.part[axis] =
-      span <= 0 ? 0 : static_cast<std::int64_t>((static_cast<std::uint64_t>(span) - 1) / stride) + 1;
+      span <= 0 ? 0
+                : static_cast<std::int64_t>((static_cast<std::uint64_t>(span) - 1) / stride) + 1;
   window.start[axis] = start;
   window.step[axis] = window.part[axis] > 1 ? step : 1;
 }
@@ -220,14 +221,14 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   detail::with_any_type(x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const from = x.data<T>();
     T* const to = result.mutable_data<T>();
-    detail::for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 1> offset,
-                                   std::int64_t length) {
-      if (walk.advances[0]) {
-        std::copy_n(from + offset[0], length, to + at);
-      } else {
-        std::fill_n(to + at, length, from[offset[0]]);
-      }
-    });
+    detail::for_each_run(
+        walk, [&](std::int64_t at, std::array<std::int64_t, 1> offset, std::int64_t length) {
+          if (walk.advances[0]) {
+            std::copy_n(from + offset[0], length, to + at);
+          } else {
+            std::fill_n(to + at, length, from[offset[0]]);
+          }
+        });
   });
   const auto rule = [before = x.shape()](Pullback& back) {
     back.to(0, [&] { return sum_to(back.gradient(), before); });
@@ -273,7 +274,8 @@ Tensor concat(const std::vector<Tensor>& tensors, std::int64_t axis_given) {
     }
     if (each.rank() != first.rank() ||
         !(with_length(each.shape(), axis, 0) == with_length(first.shape(), axis, 0))) {
-      fail("concat: ", each.shape(), " does not fit to ", first.shape(), " along axis ", axis_given);
+      fail("concat: ", each.shape(), " does not fit to ", first.shape(), " along axis ",
+           axis_given);
     }
     window.whole[axis] += each.shape()[axis];
   }
@@ -289,9 +291,8 @@ Tensor concat(const std::vector<Tensor>& tensors, std::int64_t axis_given) {
     std::int64_t start = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       const std::int64_t stop = start + sizes[i];
-      back.to(i, [&] {
-        return slice(back.gradient(), static_cast<std::int64_t>(axis), start, stop);
-      });
+      back.to(i,
+              [&] { return slice(back.gradient(), static_cast<std::int64_t>(axis), start, stop); });
       start = stop;
     }
   };
@@ -359,8 +360,9 @@ Tensor roll(const Tensor& x, const Axes& shifts, const Axes& axes) {
     const std::int64_t length = x.shape()[normalize_axis("roll", axes[i], x.rank())];
     const std::int64_t shift = length == 0 ? 0 : (shifts[i] % length + length) % length;
     if (shift == 0) continue;
-    result = concat({slice(result, axes[i], length - shift), slice(result, axes[i], 0, length - shift)},
-                    axes[i]);
+    result =
+        concat({slice(result, axes[i], length - shift), slice(result, axes[i], 0, length - shift)},
+               axes[i]);
   }
   return result.shares_storage_with(x) ? slice(x, {}) : result;
 }
@@ -370,7 +372,8 @@ Tensor tile(const Tensor& x, const Axes& counts) {
   Shape apart;   // each axis behind one of length 1
   Shape filled;  // that one filled by its count
   for (std::size_t axis = 0; axis < rank; ++axis) {
-    const std::int64_t count = axis + counts.size() < rank ? 1 : counts[axis + counts.size() - rank];
+    const std::int64_t count =
+        axis + counts.size() < rank ? 1 : counts[axis + counts.size() - rank];
     const std::int64_t length = axis + x.rank() < rank ? 1 : x.shape()[axis + x.rank() - rank];
     if (count < 0) fail("tile: the count ", count, " is negative");
     for (const std::int64_t each : {std::int64_t{1}, length}) apart.push_back(each);
@@ -395,7 +398,8 @@ Tensor repeat(const Tensor& x, std::int64_t count, std::int64_t axis_given) {
 
 namespace {
 
-Tensor pad_constant(const Tensor& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths,
+Tensor pad_constant(const Tensor& x,
+                    const std::vector<std::pair<std::int64_t, std::int64_t>>& widths,
                     double value) {
   Window taken(x.shape());
   Window placed(x.shape());
@@ -410,15 +414,15 @@ Tensor pad_constant(const Tensor& x, const std::vector<std::pair<std::int64_t, s
            " of ", x.shape());
     }
     placed.start[axis] = std::max<std::int64_t>(0, before);
-    placed.whole[axis] =
-        taken.part[axis] + placed.start[axis] + std::max<std::int64_t>(0, after);
+    placed.whole[axis] = taken.part[axis] + placed.start[axis] + std::max<std::int64_t>(0, after);
   }
   placed.part = taken.part;
   return embed("pad", takes ? extract("pad", x, taken) : x, placed, value);
 }
 
 // Where the elements of a padded axis come from.
-Tensor source_positions(PadMode mode, std::int64_t length, std::int64_t before, std::int64_t after) {
+Tensor source_positions(PadMode mode, std::int64_t length, std::int64_t before,
+                        std::int64_t after) {
   Tensor positions({before + length + after}, DType::int64);
   const auto out = positions.mutable_span<std::int64_t>();
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -439,7 +443,8 @@ Tensor source_positions(PadMode mode, std::int64_t length, std::int64_t before, 
 Tensor pad(const Tensor& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths,
            PadMode mode, double value) {
   if (widths.size() != x.rank()) {
-    fail("pad: ", widths.size(), " pairs of widths for shape ", x.shape(), "; one an axis is needed");
+    fail("pad: ", widths.size(), " pairs of widths for shape ", x.shape(),
+         "; one an axis is needed");
   }
   constexpr std::int64_t widest = std::int64_t{1} << 48;  // sums of widths do not overflow
   for (const auto& [before, after] : widths) {

@@ -55,7 +55,8 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   const std::int64_t rows = length == 0 ? 0 : x.elements() / length;
   const T* const from = x.data<T>();
   T* const to = result.mutable_data<T>();
-  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
   detail::parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       body(row, from + row * length, to + row * out_length);
@@ -108,8 +109,8 @@ Tensor softmax(const Tensor& x) {
       }
       if (i < length) {
         T rest[Batch::size];
-        const Batch value =
-            xsimd::exp(load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
+        const Batch value = xsimd::exp(
+            load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
         value.store_unaligned(rest);
         std::copy_n(rest, length - i, to + i);
         sums += value;

@@ -13,6 +13,7 @@
 #include "mnemo/io/detail/arrays.hpp"
 #include "mnemo/io/detail/file.hpp"
 #include "mnemo/io/detail/note.hpp"
+#include "mnemo/io/detail/shown.hpp"
 
 namespace mnemo::io {
 namespace {
@@ -172,7 +173,7 @@ class Planner {
     }
     if (!options_.allow_extra && options_.only.empty()) {
       for (std::size_t i = 0; i < extra.size(); ++i) {
-        problems_.add("extra: '", extra[i], "'",
+        problems_.add("extra: '", detail::shown(extra[i]), "'",
                       i < most_guessed ? guesses(extra[i], plan_.report.missing) : "");
       }
     }
@@ -188,6 +189,10 @@ class Planner {
   std::unordered_set<const StoredArray*> used_;
   std::vector<const StoredArray*> extra_;
 };
+
+std::string passed_over(const StoredArrays& stored, const std::string& name) {
+  return text(stored.where, ": '", detail::shown(name), "' is no array; passed over");
+}
 
 bool all_finite(const Tensor& tensor) {
   const auto finite = [](auto values) {
@@ -219,8 +224,13 @@ void save(const std::filesystem::path& path, const Variables& variables, const S
   write_npy(path, variables[0].tensor);
 }
 
-Variables read(const std::filesystem::path& path, Float16 float16) {
-  return detail::read_variables(detail::open_arrays(path), float16);
+Variables read(const std::filesystem::path& path, const ReadOptions& options) {
+  const StoredArrays stored = detail::open_arrays(path);
+  Variables variables = detail::read_variables(stored, options.float16);
+  for (const std::string& name : stored.passed_over) {
+    if (options.warn) options.warn(passed_over(stored, name));
+  }
+  return variables;
 }
 
 LoadReport load(const std::filesystem::path& path, const Variables& variables,
@@ -237,7 +247,7 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
     plan.targets[i]->tensor.detach().assign(tensors[i]);
   }
   for (const std::string& name : stored.passed_over) {
-    plan.report.warnings.push_back(text(stored.where, ": '", name, "' is no array; passed over"));
+    plan.report.warnings.push_back(passed_over(stored, name));
   }
   const std::string kernels = detail::other_kernels(stored.comment);
   if (!kernels.empty()) plan.report.warnings.push_back(text(stored.where, ": ", kernels));

@@ -37,9 +37,14 @@ struct SaveOptions {
 void save(const std::filesystem::path& path, const Variables& variables,
           const SaveOptions& options = {});
 
+struct ReadOptions {
+  Float16 float16 = Float16::to_float32;
+  Warn warn = warn_on_standard_error;  ///< is told of members that are no arrays
+};
+
 /// Reads every array of an .npz archive, an .npy file (one variable, named as the file) or a folder of
 /// .npy files into fresh tensors. What the file is, its contents say. Throws Error as `read_npz`.
-Variables read(const std::filesystem::path& path, Float16 float16 = Float16::to_float32);
+Variables read(const std::filesystem::path& path, const ReadOptions& options = {});
 
 struct LoadOptions {
   /// Which of the program's variables to load, as patterns (`generator/*`); empty for all. With

@@ -36,8 +36,10 @@ TEST_CASE("comparisons of any dtype, with numbers on both sides") {
   CHECK(values(tensor({NAN}) == tensor({NAN})) == List{0});
   CHECK(values(tensor({NAN}) != 0.0) == List{1});
   // Neighbours that a double cannot tell apart.
-  CHECK(values(tensor<std::int64_t>({INT64_MAX, INT64_MAX - 1}) < 9223372036854775807.0) == List{1, 1});
-  CHECK(values(tensor<std::int64_t>({(std::int64_t{1} << 53) + 1}) == 9007199254740992.0) == List{0});
+  CHECK(values(tensor<std::int64_t>({INT64_MAX, INT64_MAX - 1}) < 9223372036854775807.0) ==
+        List{1, 1});
+  CHECK(values(tensor<std::int64_t>({(std::int64_t{1} << 53) + 1}) == 9007199254740992.0) ==
+        List{0});
   CHECK(values(tensor<std::uint8_t>({200}) > -1.0) == List{1});
   CHECK(error_of([&] { x < tensor({1.0f, 2.0f, 3.0f}); }).find("float32") != std::string::npos);
   CHECK(error_of([&] { x == ones({2}, DType::int32); }).find("equal: shapes") == 0);
@@ -61,8 +63,8 @@ TEST_CASE("where takes any dtype, broadcasts all three and parts the gradient") 
   CHECK(values(where(flags, tensor({true}), tensor({false}))) == List{1, 0});
   const Tensor x = tensor<double>({1, 2});
   x.set_requires_grad();
-  CHECK(values(grad(where(tensor({true, false}), x, x * 3.0), {x}, {.grad_outputs = {ones_like(x)}})[0]) ==
-        List{1, 3});
+  CHECK(values(grad(where(tensor({true, false}), x, x * 3.0), {x},
+                    {.grad_outputs = {ones_like(x)}})[0]) == List{1, 3});
   CHECK(error_of([&] { where(x, x, x); }).find("not bool") != std::string::npos);
   CHECK(error_of([&] { where(flags, x, tensor({1})); }).find("int32") != std::string::npos);
   CHECK(error_of([&] { where(flags, ones({3}), ones({2})); }).find("where") == 0);
@@ -76,8 +78,9 @@ TEST_CASE("writing in place is noticed by a derivative that needs the old values
   CHECK(error_of([&] { w += 1.0; }).find("NoGrad") != std::string::npos);
   view += 1.0;
   CHECK(values(w) == List{2, 3, 4, 5});
-  CHECK(error_of([&] { grad(y, {w}, {.grad_outputs = {ones_like(y)}}); }).find("written in place") !=
-        std::string::npos);
+  CHECK(error_of([&] {
+          grad(y, {w}, {.grad_outputs = {ones_like(y)}});
+        }).find("written in place") != std::string::npos);
   {
     const NoGrad scope;
     w *= 2.0;

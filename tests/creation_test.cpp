@@ -36,7 +36,7 @@ TEST_CASE("eye, tril and triu") {
   CHECK(values(eye(2, 3)) == List{1, 0, 0, 0, 1, 0});
   CHECK(values(eye(2, -1, DType::int32)) == List{1, 0, 0, 1});
   CHECK(eye(0).shape() == Shape{0, 0});
-  const Tensor x = counted({2, 3}) ;
+  const Tensor x = counted({2, 3});
   CHECK(values(tril(x)) == List{0, 0, 0, 3, 4, 0});
   CHECK(values(tril(x, 1)) == List{0, 1, 0, 3, 4, 5});
   CHECK(values(triu(x, 1)) == List{0, 1, 2, 0, 0, 5});

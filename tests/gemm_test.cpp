@@ -115,6 +115,7 @@ TEST_CASE("the bits of a product do not depend on the number of threads") {
   const int before = mnemo::threads();
   for (const auto& size : sizes) {
     const std::int64_t m = size[0], n = size[1], k = size[2];
+    if (m * n == 0) continue;
     for (const bool tb : {false, true}) {
       const std::vector<float> a = random_values<float>(m * k, random);
       const std::vector<float> b = random_values<float>(n * k, random);

@@ -11,7 +11,8 @@ using namespace mnemo;
 
 TEST_CASE("index_select and take as NumPy's take") {
   const Tensor x = counted({3, 4});
-  CHECK(values(index_select(x, 0, tensor({2, 0, 2}))) == List{8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11});
+  CHECK(values(index_select(x, 0, tensor({2, 0, 2}))) ==
+        List{8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11});
   CHECK(values(index_select(x, -1, tensor<std::uint8_t>({3, 1}))) == List{3, 1, 7, 5, 11, 9});
   CHECK(values(index_select(x, 1, tensor({-1}))) == List{3, 7, 11});
   CHECK(index_select(x, 0, zeros({0}, DType::int64)).shape() == Shape{0, 4});
@@ -37,7 +38,8 @@ TEST_CASE("gather, take_along_axis and scatter_add by their definitions") {
   const Tensor order = tensor({2, 0, 1}).reshape({1, 3});
   CHECK(values(take_along_axis(x, order, 1)) == List{2, 0, 1, 5, 3, 4});
   CHECK(values(scatter_add(zeros({2, 3}), 1, index, ones({2, 2}))) == List{2, 0, 0, 0, 1, 1});
-  CHECK(values(index_add(ones({3, 2}), 0, tensor({2, 2}), counted({2, 2}))) == List{1, 1, 1, 1, 3, 5});
+  CHECK(values(index_add(ones({3, 2}), 0, tensor({2, 2}), counted({2, 2}))) ==
+        List{1, 1, 1, 1, 3, 5});
   // gather and scatter_add are adjoint: <gather(x), g> = <x, scatter_add(0, g)>, three axes.
   Rng rng(5);
   for (const std::int64_t axis : {0, 1, 2}) {
@@ -47,11 +49,14 @@ TEST_CASE("gather, take_along_axis and scatter_add by their definitions") {
     const Tensor at = rng.integers(shape, 0, 4);
     const Tensor g = rng.normal(shape, 0.0, 1.0, DType::float64);
     const double left = sum(gather(a, axis, at) * g).item();
-    CHECK(left == doctest::Approx(sum(a * scatter_add(zeros_like(a), axis, at, g)).item()).epsilon(1e-12));
+    CHECK(left ==
+          doctest::Approx(sum(a * scatter_add(zeros_like(a), axis, at, g)).item()).epsilon(1e-12));
   }
   CHECK(error_of([&] { gather(x, 1, tensor({0})); }).find("rank") != std::string::npos);
   CHECK(error_of([&] { gather(x, 0, zeros({1, 4}, DType::int64)); }) != "");
-  CHECK(error_of([&] { gather(x, 1, tensor({3, 0}).reshape({2, 1})); }).find("3") != std::string::npos);
+  CHECK(error_of([&] {
+          gather(x, 1, tensor({3, 0}).reshape({2, 1}));
+        }).find("3") != std::string::npos);
   CHECK(error_of([&] { scatter_add(x, 1, index, ones({2, 3})); }) != "");
   CHECK(error_of([&] { scatter_add(x, 1, index, ones({2, 2}, DType::float64)); }) != "");
   CHECK(error_of([&] { take_along_axis(x, zeros({3, 1}, DType::int64), 1); }) != "");

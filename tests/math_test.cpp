@@ -22,9 +22,16 @@ using Exact = std::function<long double(long double)>;
 // Arguments over the whole range: near 0, around 1, large, at the ends and out of the ordinary.
 template <class T>
 std::vector<T> arguments() {
-  std::vector<T> all{0, -T(0), T(inf), -T(inf), T(not_a_number), std::numeric_limits<T>::min(),
-                     std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max(),
-                     std::numeric_limits<T>::lowest(), std::numeric_limits<T>::min() / 8};
+  std::vector<T> all{0,
+                     -T(0),
+                     T(inf),
+                     -T(inf),
+                     T(not_a_number),
+                     std::numeric_limits<T>::min(),
+                     std::numeric_limits<T>::denorm_min(),
+                     std::numeric_limits<T>::max(),
+                     std::numeric_limits<T>::lowest(),
+                     std::numeric_limits<T>::min() / 8};
   for (const double width : {1.2, 20.0, 750.0, 1e15}) {
     const Tensor some = Rng(9).uniform({5000}, -width, width, DType::float64);
     for (const double v : some.span<double>()) all.push_back(static_cast<T>(v));
@@ -83,20 +90,28 @@ TEST_CASE("functions are within 4 units of the last place, at the ends of the ra
       {"erf", erf, [](long double x) { return std::erf(x); }},
       {"tanh", tanh, [](long double x) { return std::tanh(x); }},
       {"sigmoid", sigmoid, [](long double x) { return 1.0L / (1.0L + std::exp(-x)); }},
-      {"softplus", softplus, [](long double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }},
+      {"softplus", softplus,
+       [](long double x) {
+         return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+       }},
       {"abs", abs, [](long double x) { return std::abs(x); }},
       {"sign", sign, [](long double x) { return x != x ? x : (x > 0) - (x < 0); }},
       {"relu", relu, [](long double x) { return x < 0 ? 0.0L : x; }},
-      {"pow 2.5", [](const Tensor& x) { return pow(x, 2.5); }, [](long double x) { return std::pow(x, 2.5L); }},
-      {"pow -3", [](const Tensor& x) { return pow(x, -3.0); }, [](long double x) { return std::pow(x, -3.0L); }},
+      {"pow 2.5", [](const Tensor& x) { return pow(x, 2.5); },
+       [](long double x) { return std::pow(x, 2.5L); }},
+      {"pow -3", [](const Tensor& x) { return pow(x, -3.0); },
+       [](long double x) { return std::pow(x, -3.0L); }},
       {"pow 0", [](const Tensor& x) { return pow(x, 0.0); }, [](long double) { return 1.0L; }},
-      {"2 pow", [](const Tensor& x) { return pow(2.0, x); }, [](long double x) { return std::pow(2.0L, x); }},
-      {"elu", [](const Tensor& x) { return elu(x); }, [](long double x) { return x > 0 ? x : std::expm1(x); }},
+      {"2 pow", [](const Tensor& x) { return pow(2.0, x); },
+       [](long double x) { return std::pow(2.0L, x); }},
+      {"elu", [](const Tensor& x) { return elu(x); },
+       [](long double x) { return x > 0 ? x : std::expm1(x); }},
       {"clip", [](const Tensor& x) { return clip(x, -1, 2); },
        [](long double x) { return x != x ? x : std::min(2.0L, std::max(-1.0L, x)); }},
       {"hardtanh", [](const Tensor& x) { return hardtanh(x); },
        [](long double x) { return x != x ? x : std::min(1.0L, std::max(-1.0L, x)); }},
-      {"minimum", [](const Tensor& x) { return minimum(x, 0.5); }, [](long double x) { return x > 0.5L ? 0.5L : x; }},
+      {"minimum", [](const Tensor& x) { return minimum(x, 0.5); },
+       [](long double x) { return x > 0.5L ? 0.5L : x; }},
   };
   for (const Case& each : cases) {
     CAPTURE(each.name);
@@ -108,11 +123,16 @@ TEST_CASE("functions are within 4 units of the last place, at the ends of the ra
 TEST_CASE("activations give PyTorch's values") {
   // torch 1.13, float64, at -2, -0.5, 0, 0.5, 3.
   const Tensor x = tensor<double>({-2, -0.5, 0, 0.5, 3});
-  CHECK(distance(values(elu(x, 0.7)), {-0.6052653017343711, -0.2754285382011566, 0.0, 0.5, 3.0}) < 1e-14);
-  CHECK(distance(values(selu(x)), {-1.5201664685956948, -0.6917581878028713, 0.0, 0.5253504936777402, 3.1521029620664414}) < 1e-14);
-  CHECK(distance(values(silu(x)), {-0.2384058440442351, -0.1887703343990727, 0.0, 0.3112296656009273, 2.8577223804672998}) < 1e-14);
-  CHECK(distance(values(gelu(x)), {-0.04550026389635842, -0.15426876936299344, 0.0, 0.34573123063700656, 2.99595030590511}) < 1e-14);
-  CHECK(distance(values(gelu(x, Gelu::tanh)), {-0.04540230591222494, -0.15428599017485606, 0.0, 0.34571400982514394, 2.996362607918227}) < 1e-14);
+  CHECK(distance(values(elu(x, 0.7)), {-0.6052653017343711, -0.2754285382011566, 0.0, 0.5, 3.0}) <
+        1e-14);
+  CHECK(distance(values(selu(x)), {-1.5201664685956948, -0.6917581878028713, 0.0,
+                                   0.5253504936777402, 3.1521029620664414}) < 1e-14);
+  CHECK(distance(values(silu(x)), {-0.2384058440442351, -0.1887703343990727, 0.0,
+                                   0.3112296656009273, 2.8577223804672998}) < 1e-14);
+  CHECK(distance(values(gelu(x)), {-0.04550026389635842, -0.15426876936299344, 0.0,
+                                   0.34573123063700656, 2.99595030590511}) < 1e-14);
+  CHECK(distance(values(gelu(x, Gelu::tanh)), {-0.04540230591222494, -0.15428599017485606, 0.0,
+                                               0.34571400982514394, 2.996362607918227}) < 1e-14);
   CHECK(distance(values(leaky_relu(x, 0.2)), {-0.4, -0.1, 0, 0.5, 3}) < 1e-15);
 }
 
@@ -153,7 +173,8 @@ TEST_CASE("pow, maximum and minimum broadcast and let NaN through from either si
   }
   CHECK(maximum(zeros({0, 3}), zeros({1, 3})).shape() == Shape{0, 3});
   CHECK(error_of([] { maximum(zeros({2}), zeros({3})); }).find("maximum: shapes [2] and [3]") == 0);
-  CHECK(error_of([] { pow(zeros({2}), zeros({2}, DType::float64)); }).find("float64") != std::string::npos);
+  CHECK(error_of([] { pow(zeros({2}), zeros({2}, DType::float64)); }).find("float64") !=
+        std::string::npos);
   CHECK(error_of([] { exp(tensor({1})); }).find("exp") == 0);
   CHECK(error_of([] { hardtanh(zeros({2}), 1.0, 1.0); }) != "");
 }

@@ -6,6 +6,7 @@
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/rng.hpp"
+#include "mnemo/core/shape_ops.hpp"
 #include "tensor_values.hpp"
 
 using namespace mnemo;
@@ -26,7 +27,8 @@ TEST_CASE("reductions over any axes agree with loops over the elements") {
       }
     }
   };
-  List sums(4), products(4, 1.0), largest(4, -inf), smallest(4, inf), squares(4), cubes(4), powers(4);
+  List sums(4), products(4, 1.0), largest(4, -inf), smallest(4, inf), squares(4), cubes(4),
+      powers(4);
   each([&](std::int64_t, std::int64_t j, std::int64_t, double v) {
     const auto at = static_cast<std::size_t>(j);
     sums[at] += v;
@@ -44,7 +46,8 @@ TEST_CASE("reductions over any axes agree with loops over the elements") {
   CHECK(values(min(x, over)) == smallest);
   for (std::size_t j = 0; j < 4; ++j) {
     const double mean_of = sums[j] / 15.0;
-    CHECK(values(var(x, over))[j] == doctest::Approx((squares[j] - 15.0 * mean_of * mean_of) / 14.0));
+    CHECK(values(var(x, over))[j] ==
+          doctest::Approx((squares[j] - 15.0 * mean_of * mean_of) / 14.0));
     CHECK(values(var(x, over, 0.0))[j] == doctest::Approx(squares[j] / 15.0 - mean_of * mean_of));
     CHECK(values(norm(x, 2.0, over))[j] == doctest::Approx(std::sqrt(squares[j])).epsilon(1e-13));
     CHECK(values(norm(x, 3.0, over))[j] == doctest::Approx(std::cbrt(cubes[j])).epsilon(1e-13));
@@ -119,7 +122,8 @@ TEST_CASE("the product's gradient is exact beside zeros, a norm's is 0 at 0") {
   CHECK(values(grad(slice(first, 0, 1, 2).reshape({}), {two_zeros})[0]) == List{0, 0, 2});
   const Tensor zero = zeros({3}, DType::float64);
   zero.set_requires_grad();
-  for (const double p : {1.0, 1.5, 2.0, 3.0}) CHECK(values(grad(norm(zero, p), {zero})[0]) == List{0, 0, 0});
+  for (const double p : {1.0, 1.5, 2.0, 3.0})
+    CHECK(values(grad(norm(zero, p), {zero})[0]) == List{0, 0, 0});
   for (const double p : {0.5, 1.0, 1.5, 2.0}) CHECK(values(grad(norm(x, p), {x})[0])[1] == 0.0);
 }
 

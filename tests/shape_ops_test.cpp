@@ -21,7 +21,9 @@ TEST_CASE("permute moves every element to where its definition says") {
     const Tensor y = permute(x, order);
     List expected;
     std::array<std::int64_t, 3> strides{35 * 17, 17, 1};
-    const auto axis = [&](std::size_t i) { return static_cast<std::size_t>(order[i] < 0 ? order[i] + 3 : order[i]); };
+    const auto axis = [&](std::size_t i) {
+      return static_cast<std::size_t>(order[i] < 0 ? order[i] + 3 : order[i]);
+    };
     for (std::int64_t i = 0; i < x.shape()[axis(0)]; ++i) {
       for (std::int64_t j = 0; j < x.shape()[axis(1)]; ++j) {
         for (std::int64_t k = 0; k < x.shape()[axis(2)]; ++k) {
@@ -34,9 +36,10 @@ TEST_CASE("permute moves every element to where its definition says") {
   }
 }
 
-TEST_CASE("transpose works for every dtype, rank and empty shapes, the same on any number of threads") {
-  for (const DType dtype : {DType::boolean, DType::uint8, DType::int16, DType::float16, DType::int32,
-                            DType::uint64, DType::float32, DType::float64}) {
+TEST_CASE(
+    "transpose works for every dtype, rank and empty shapes, the same on any number of threads") {
+  for (const DType dtype : {DType::boolean, DType::uint8, DType::int16, DType::float16,
+                            DType::int32, DType::uint64, DType::float32, DType::float64}) {
     const Tensor x = cast(tensor({0, 1, 1, 0, 0, 1}), dtype).reshape({2, 3});
     CHECK(values(transpose(x)) == List{0, 0, 1, 0, 1, 1});
     CHECK(transpose(x).dtype() == dtype);
@@ -50,7 +53,7 @@ TEST_CASE("transpose works for every dtype, rank and empty shapes, the same on a
   set_threads(1);
   CHECK(values(transpose(long_one)) == values(transpose(long_one)));
   set_threads(2);
-  CHECK(error_of([&] { transpose(scalar(1.0)); }).find("axis -2") != std::string::npos);
+  CHECK(error_of([&] { transpose(scalar(1.0)); }).find("rank 0") != std::string::npos);
   CHECK(error_of([&] { permute(long_one, {0, 0}); }).find("twice") != std::string::npos);
   CHECK(error_of([&] { permute(long_one, {0}); }).find("[3, 70001]") != std::string::npos);
 }
@@ -99,15 +102,17 @@ TEST_CASE("slice follows Python's rules for starts, stops and steps") {
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   CHECK(values(slice(x, 0, 3, least, least)) == List{3});
   CHECK(values(slice(x, 0, 2, to_end, to_end)) == List{2});
-  CHECK(values(slice(counted({3, 4}), {{.axis = -1, .start = 1, .step = 2}, {.axis = 0, .start = 2}})) ==
-        List{9, 11});
+  CHECK(values(slice(counted({3, 4}), {{.axis = -1, .start = 1, .step = 2},
+                                       {.axis = 0, .start = 2}})) == List{9, 11});
   CHECK(values(slice(counted({3, 4}), {{.axis = 0, .start = -1, .stop = to_end, .step = -2}})) ==
         List{8, 9, 10, 11, 0, 1, 2, 3});
   CHECK(slice(zeros({0, 3}), 0, 0, 5).shape() == Shape{0, 3});
   CHECK(!slice(x, {}).shares_storage_with(x));
   CHECK(error_of([&] { slice(x, 0, 0, 3, 0); }).find("step") != std::string::npos);
   CHECK(error_of([&] { slice(x, 1, 0); }).find("axis 1") != std::string::npos);
-  CHECK(error_of([&] { slice(x, {{.axis = 0}, {.axis = -1}}); }).find("twice") != std::string::npos);
+  CHECK(error_of([&] {
+          slice(x, {{.axis = 0}, {.axis = -1}});
+        }).find("twice") != std::string::npos);
 }
 
 TEST_CASE("concat, stack, split and chunk put together and take apart") {
@@ -175,7 +180,9 @@ TEST_CASE("pad as numpy.pad") {
   CHECK(pad(zeros({0, 3}), {{1, 1}, {0, 0}}).shape() == Shape{2, 3});
   CHECK(pad(scalar(1.0), {}).item() == 1.0);
   CHECK(values(pad(tensor({true}), {{1, 1}})) == List{0, 1, 0});
-  CHECK(error_of([&] { pad(x, {{4, 0}}, PadMode::reflect); }).find("reflection") != std::string::npos);
+  CHECK(error_of([&] {
+          pad(x, {{4, 0}}, PadMode::reflect);
+        }).find("reflection") != std::string::npos);
   CHECK(error_of([&] { pad(x, {{0, -1}}, PadMode::replicate); }) != "");
   CHECK(error_of([&] { pad(zeros({0}), {{1, 0}}, PadMode::replicate); }) != "");
   CHECK(error_of([&] { pad(x, {{-3, -3}}); }) != "");

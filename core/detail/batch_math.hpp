@@ -54,8 +54,7 @@ xsimd::batch<T, A> square(const xsimd::batch<T, A>& a) {
 
 // xsimd cuts results off below the normal numbers and, for the last 0.3, near the largest ones.
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> exp(const xsimd::batch<T, A>& x) {
+requires Real<T> xsimd::batch<T, A> exp(const xsimd::batch<T, A>& x) {
   constexpr T limit = sizeof(T) == 4 ? T(87) : T(708);
   const xsimd::batch<T, A> usual = xsimd::exp(x);
   const auto far = xsimd::abs(x) > limit;
@@ -65,8 +64,7 @@ xsimd::batch<T, A> exp(const xsimd::batch<T, A>& x) {
 }
 
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> expm1(const xsimd::batch<T, A>& x) {
+requires Real<T> xsimd::batch<T, A> expm1(const xsimd::batch<T, A>& x) {
   const xsimd::batch<T, A> usual = xsimd::expm1(x);
   const auto far = x > xsimd::batch<T, A>(sizeof(T) == 4 ? T(80) : T(700));
   return xsimd::any(far) ? xsimd::select(far, exp(x), usual) : usual;  // 1 is below the last digit
@@ -74,8 +72,7 @@ xsimd::batch<T, A> expm1(const xsimd::batch<T, A>& x) {
 
 // xsimd takes subnormal doubles for others.
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> log(const xsimd::batch<T, A>& x) {
+requires Real<T> xsimd::batch<T, A> log(const xsimd::batch<T, A>& x) {
   const auto tiny = xsimd::abs(x) < xsimd::batch<T, A>(std::numeric_limits<T>::min());
   const xsimd::batch<T, A> usual = xsimd::log(x);
   if (!xsimd::any(tiny)) return usual;
@@ -84,16 +81,14 @@ xsimd::batch<T, A> log(const xsimd::batch<T, A>& x) {
 
 // xsimd gives NaN for large doubles, where erf is 1 to the last digit, and loses digits elsewhere.
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> erf(const xsimd::batch<T, A>& x) {
+requires Real<T> xsimd::batch<T, A> erf(const xsimd::batch<T, A>& x) {
   if constexpr (sizeof(T) == 4) return xsimd::erf(x);
   return each_lane(x, [](T lane) { return std::erf(lane); });
 }
 
 // xsimd's own is e^(y log x) and wrong in the last hundred units for large results.
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> pow(const xsimd::batch<T, A>& x, const xsimd::batch<T, A>& y) {
+requires Real<T> xsimd::batch<T, A> pow(const xsimd::batch<T, A>& x, const xsimd::batch<T, A>& y) {
   T bases[xsimd::batch<T, A>::size];
   T exponents[xsimd::batch<T, A>::size];
   x.store_unaligned(bases);
@@ -114,14 +109,14 @@ xsimd::batch<T, A> pow(double x, const xsimd::batch<T, A>& y) {
 
 // xsimd's sign of NaN is 1.
 template <class T, class A>
-  requires Real<T>
-xsimd::batch<T, A> sign(const xsimd::batch<T, A>& x) {
+requires Real<T> xsimd::batch<T, A> sign(const xsimd::batch<T, A>& x) {
   return xsimd::select(xsimd::isnan(x), x, xsimd::sign(x));
 }
 
 template <class T, class A>
 xsimd::batch<T, A> sigmoid(const xsimd::batch<T, A>& x) {
-  return 1.0 / (1.0 + exp(-x));
+  const xsimd::batch<T, A> decay = exp(-xsimd::abs(x));  // of the side that does not overflow
+  return where(x < xsimd::batch<T, A>(T(0)), decay, xsimd::batch<T, A>(T(1))) / (1.0 + decay);
 }
 
 }  // namespace mnemo::detail

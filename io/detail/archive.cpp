@@ -8,6 +8,7 @@
 
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/shown.hpp"
 #include "mnemo/io/detail/zip_writer.hpp"
 
 namespace mnemo::detail {
@@ -155,7 +156,7 @@ Variables read_variables(const StoredArrays& stored, io::Float16 float16) {
   std::vector<const StoredArray*> arrays;
   for (const StoredArray& array : stored.arrays) {
     const std::string reason = why_not_a_name(array.name);
-    if (!reason.empty()) fail(array.where, ": its name '", array.name, "' ", reason);
+    if (!reason.empty()) fail(array.where, ": its name '", shown(array.name), "' ", reason);
     arrays.push_back(&array);
   }
   refuse_bombs(stored);

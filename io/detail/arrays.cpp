@@ -12,6 +12,7 @@
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/bytes.hpp"
 #include "mnemo/io/detail/inflater.hpp"
+#include "mnemo/io/detail/shown.hpp"
 #include "mnemo/io/detail/zip_reader.hpp"
 
 namespace mnemo::detail {
@@ -67,7 +68,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
   stored.comment = std::move(directory.comment);
   for (ZipMember& member : directory.members) {
     StoredArray array{.name = key_of(member.name),
-                      .where = text(file->name(), ": '", member.name, "'"),
+                      .where = text(file->name(), ": '", shown(member.name), "'"),
                       .header = {},
                       .file = file,
                       .begin = member.begin,
@@ -136,7 +137,7 @@ void refuse_equal_names(const StoredArrays& stored) {
   std::unordered_set<std::string_view> names;
   for (const StoredArray& array : stored.arrays) {
     if (!names.insert(array.name).second) {
-      fail(stored.where, ": there are two arrays '", array.name, "'");
+      fail(stored.where, ": there are two arrays '", shown(array.name), "'");
     }
   }
 }

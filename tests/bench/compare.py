@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+"""Runs mnemo_bench and another program with the same command line and workloads in turn, A B A B, in
+the same environment, and prints the ratios of their times with their spread, and each workload's
+share of what the machine can do, measured in the same run.
+
+  compare.py --build BUILD --peer 'COMMAND' [--threads 2] [--rounds 3] [--only NAME,PREFIX*]
+
+A ratio is the peer's time over mnemo's: above 1, mnemo is faster. "best" divides the least times of
+all rounds, "median" the medians of the rounds' medians; the spread is that of the rounds' ratios of
+least times. Workloads that the peer does not have are run alone. OPENBLAS_CORETYPE and
+OPENBLAS_L2_SIZE are unset for all programs, unless --keep-environment is given.
+"""
+import argparse
+import fcntl
+import json
+import math
+import os
+import pathlib
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# Arithmetic (FLOP), memory traffic (bytes) or file traffic of one iteration of each workload, as its
+# definition demands them: what mnemo saves by another algorithm counts as done.
+CONV1 = 2 * 64 * 64 * 16 * 196  # 1x28x28 -> 64, 4x4, stride 2, batch 64, one direction
+CONV2 = 2 * 64 * 64 * 128 * 16 * 49  # 64x14x14 -> 128, 4x4, stride 2
+PROJECT = 2 * 64 * 100 * 6272
+FLOPS = {
+    'mlp_step': 2 * 128 * (2 * 784 * 512 + 3 * (512 * 256 + 256 * 10)),
+    'convnet_step': 2 * 64 * (2 * 32 * 9 * 784 + 3 * (64 * 32 * 9 * 196 + 3136 * 128 + 128 * 10)),
+    'dcgan_step': 2 * PROJECT + 3 * (CONV1 + CONV2) + 2 * (2 * CONV1 + 3 * CONV2)
+                  + 2 * (CONV1 + CONV2),
+    'dcgan_step_unfrozen': 2 * PROJECT + 3 * (CONV1 + CONV2) + 2 * (2 * CONV1 + 3 * CONV2)
+                           + 3 * (CONV1 + CONV2),
+    'wgan_gp_step': 4 * (CONV1 + CONV2) + 2 * (2 * CONV1 + 3 * CONV2),
+    'matmul_1024': 6 * 1024 ** 3,
+    'matmul_32': 6 * 32 ** 3,
+    'conv_c64_28_k3': 6 * 64 * 64 * 64 * 9 * 784,
+    'conv_c128_14_k3': 6 * 64 * 128 * 128 * 9 * 196,
+    'conv_c1_28_k4s2': 3 * CONV1,
+    'conv_c64_14_k4s2': 3 * CONV2,
+    'convt_c128_7_k4s2': 3 * CONV2,
+}
+BYTES = {
+    'adam_10m': 7 * 40e6,
+    'sgd_momentum_10m': 5 * 40e6,
+    'elementwise_16m': 5 * 4 * 2 ** 24,
+    'softmax_4096x1000': 5 * 4 * 4096 * 1000,
+    'sum_axis0_4096': 4 * 4096 ** 2,
+    'sum_axis1_4096': 4 * 4096 ** 2,
+}
+FILES = {'ckpt_save': 'file_write', 'ckpt_save_fsync': 'file_write_fsync', 'ckpt_load': 'file_read'}
+
+
+def share(name, milliseconds, ceilings):
+    """Which part of the machine's rate the workload reaches, as text."""
+    seconds = milliseconds * 1e-3
+    if name in FLOPS:
+        part, unit = FLOPS[name] / seconds / (ceilings['sgemm'] * 1e9), 'sgemm'
+    elif name in BYTES:
+        part, unit = BYTES[name] / seconds / (ceilings['triad'] * 1e9), 'triad'
+    elif name in FILES:
+        part, unit = 400e6 / seconds / (ceilings[FILES[name]] * 1e6), FILES[name]
+    else:
+        return ''
+    return f'{100 * part:.0f} % of {unit}'
+
+
+def busy_share(seconds=0.7):
+    """The share of the machine's processors that is in use."""
+
+    def used_and_all():
+        with open('/proc/stat') as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+    used, total = used_and_all()
+    time.sleep(seconds)
+    used_then, total_then = used_and_all()
+    return (used_then - used) / max(1, total_then - total)
+
+
+def wait_until_quiet(most_seconds):
+    end = time.monotonic() + most_seconds
+    while busy_share() > 0.08 and time.monotonic() < end:
+        pass
+
+
+class Runner:
+    def __init__(self, arguments, environment):
+        self.arguments = arguments
+        self.environment = environment
+        self.disturbed = set()
+
+    def output(self, command):
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
+        if done.returncode:
+            sys.exit(f'compare.py: {shlex.join(command)} ended with {done.returncode}: '
+                     f'{done.stderr.strip()[-500:]}')
+        return done.stdout
+
+    def names(self, command):
+        return self.output(command + ['--list']).split()
+
+    def startup(self, command):
+        """From exec to exit, the first of several runs left out: it reads the program from the disk."""
+        times = []
+        for _ in range(6):
+            start = time.perf_counter()
+            self.output(command + ['--threads', str(self.arguments.threads), '--only', 'startup'])
+            times.append(1e3 * (time.perf_counter() - start))
+        return {'median_ms': statistics.median(times[1:]), 'min_ms': min(times[1:]), 'rss': math.nan}
+
+    def run(self, command, name):
+        wait_until_quiet(self.arguments.wait)
+        if name == 'startup':
+            return self.startup(command)
+        report = json.loads(self.output(
+            command + ['--threads', str(self.arguments.threads), '--only', name, '--json',
+                       '--check', '--seconds', str(self.arguments.seconds)]))
+        result = report['workloads'][name]
+        if result.get('other_cpu', 0) > 0.05 or result.get('steal', 0) > 0.03:
+            self.disturbed.add(name)
+        return {**result, 'rss': report['peak_rss_mib'], 'checks': report['checks']}
+
+
+def matches(name, patterns):
+    return not patterns or any(
+        name == pattern or (pattern.endswith('*') and name.startswith(pattern[:-1]))
+        for pattern in patterns)
+
+
+def check_differences(name, ours, theirs):
+    """Values that both programs must reproduce, and do not."""
+    for key, value in ours.get('checks', {}).items():
+        other = theirs.get('checks', {}).get(key)
+        allowed = 1e-3 if '@10' in key else 1e-4
+        if other is not None and not abs(value - other) <= allowed * abs(other):
+            yield f'{name}: check {key} is {value:.8g}, the peer has {other:.8g}'
+
+
+def print_table(names, ours, theirs, ceilings, disturbed):
+    print(f"{'workload':22s}{'mnemo ms':>10s}{'median':>10s}{'peer ms':>10s}{'median':>10s}"
+          f"{'best':>8s}{'spread':>14s}{'median':>8s}{'MiB':>7s}{'peer':>7s}  share of the ceiling")
+    best_ratios, median_ratios, problems = [], [], []
+    for name in names:
+        least = min(run['min_ms'] for run in ours[name])
+        median = statistics.median(run['median_ms'] for run in ours[name])
+        memory = max(run['rss'] for run in ours[name])
+        line = f'{name:22s}{least:10.4g}{median:10.4g}'
+        if name in theirs:
+            peer_least = min(run['min_ms'] for run in theirs[name])
+            peer_median = statistics.median(run['median_ms'] for run in theirs[name])
+            rounds = [b['min_ms'] / a['min_ms'] for a, b in zip(ours[name], theirs[name])]
+            best_ratios.append(peer_least / least)
+            median_ratios.append(peer_median / median)
+            peer_memory = max(run['rss'] for run in theirs[name])
+            line += (f'{peer_least:10.4g}{peer_median:10.4g}{best_ratios[-1]:8.2f}'
+                     f'{min(rounds):7.2f}-{max(rounds):<6.2f}{median_ratios[-1]:8.2f}'
+                     f'{memory:7.0f}{peer_memory:7.0f}')
+            problems += check_differences(name, ours[name][0], theirs[name][0])
+        else:
+            line += f"{'-':>10s}{'-':>10s}{'-':>8s}{'-':>14s}{'-':>8s}{memory:7.0f}{'-':>7s}"
+        print(line + f'  {share(name, least, ceilings)}'
+              + ('  (disturbed)' if name in disturbed else ''))
+    if best_ratios:
+        print(f'geometric mean of the ratios: best {statistics.geometric_mean(best_ratios):.2f}, '
+              f'median {statistics.geometric_mean(median_ratios):.2f}')
+    for problem in problems:
+        print(problem)
+    return not problems
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', type=pathlib.Path, required=True, help='build folder of mnemo')
+    parser.add_argument('--peer', default='', help='command of the other program')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--seconds', type=float, default=2.0, help='of timing for each line')
+    parser.add_argument('--only', default='', help='NAME[,PREFIX*...]')
+    parser.add_argument('--wait', type=float, default=20, help='seconds to wait for a quiet machine')
+    parser.add_argument('--dir', default='/tmp', help='folder for the checkpoints')
+    parser.add_argument('--out', type=pathlib.Path, help='write all results there as JSON')
+    parser.add_argument('--keep-environment', action='store_true')
+    parser.add_argument('--no-build', action='store_true', help='measure what is there')
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    environment = dict(os.environ)
+    if not arguments.keep_environment:
+        for name in ('OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE'):
+            environment.pop(name, None)
+    if not arguments.no_build:
+        subprocess.run(['cmake', '--build', arguments.build, '--target', 'bench'], check=True)
+    programs = arguments.build / 'tests' / 'bench'
+    mnemo, peer = [str(programs / 'mnemo_bench'), '--dir', arguments.dir], shlex.split(arguments.peer)
+    runner = Runner(arguments, environment)
+
+    peers_names = runner.names(peer) if peer else []
+    patterns = [pattern for pattern in arguments.only.split(',') if pattern]
+    names = [name for name in runner.names(mnemo) if matches(name, patterns)]
+    ours = {name: [] for name in names}
+    theirs = {name: [] for name in names if name in peers_names}
+    # Held by whoever measures on this machine, so that two never do at once.
+    with open(os.path.join(tempfile.gettempdir(), 'mnemo-bench.lock'), 'a') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ceilings = dict(line.split() for line in runner.output(
+            [str(programs / 'ceilings'), str(arguments.threads), arguments.dir]).splitlines())
+        ceilings = {name: float(rate) for name, rate in ceilings.items()}
+        print(f"ceilings with {arguments.threads} threads: sgemm {ceilings['sgemm']:.0f} GF/s, triad "
+              f"{ceilings['triad']:.1f} GB/s, file write {ceilings['file_write']:.0f} MB/s, with fsync "
+              f"{ceilings['file_write_fsync']:.0f}, read {ceilings['file_read']:.0f}", flush=True)
+        for turn in range(arguments.rounds):
+            for name in names:
+                ours[name].append(runner.run(mnemo, name))
+                if name in theirs:
+                    theirs[name].append(runner.run(peer, name))
+                print(f'# round {turn + 1} of {arguments.rounds}: {name}', file=sys.stderr, flush=True)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(
+            {'threads': arguments.threads, 'ceilings': ceilings, 'mnemo': ours, 'peer': theirs},
+            indent=1))
+    return 0 if print_table(names, ours, theirs, ceilings, runner.disturbed) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

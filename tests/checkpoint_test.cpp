@@ -1,0 +1,4 @@
+#include "mnemo/io/checkpoint.hpp"
+
+#include "io_files.hpp"
+TEST_CASE("x"){}
