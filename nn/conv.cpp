@@ -22,16 +22,11 @@ std::string labelled(const char* label, const Shape& values, std::int64_t usual)
   return text;
 }
 
-Tensor with_height(const char* name, const Tensor& x) {
-  if (x.rank() != 3) detail::fail(name, ": input ", x.shape(), " should be [batch, channels, length]");
-  return x.reshape({x.size(0), x.size(1), 1, x.size(2)});
+std::string padding_text(const Padding& padding) {
+  return padding.same ? ", padding same" : labelled("padding", lengths(padding), 0);
 }
-
-Tensor without_height(const Tensor& y) { return y.reshape({y.size(0), y.size(1), y.size(3)}); }
-
-Tensor with_kernel_height(const Tensor& weight) {
-  return weight.reshape({weight.size(0), weight.size(1), 1, weight.size(2)});
-}
+std::string padding_text(std::int64_t padding) { return labelled("padding", {padding}, 0); }
+std::string padding_text(const Pair& padding) { return labelled("padding", lengths(padding), 0); }
 
 }  // namespace
 
@@ -53,7 +48,7 @@ Convolution::Convolution(const char* name, std::int64_t first, std::int64_t seco
   if (options.bias) bias = parameter("bias", detail::initial_bias(out, shape, rng, options.dtype));
   description_ = detail::text(name, "(", in, " -> ", out, labelled("kernel", kernel, 0),
                               labelled("stride", lengths(options.stride), 1),
-                              labelled("padding", lengths(options.padding), 0),
+                              padding_text(options.padding),
                               labelled("dilation", lengths(options.dilation), 1),
                               options.groups == 1 ? "" : detail::text(", groups ", options.groups),
                               options.bias ? ")" : ", no bias)");
@@ -77,24 +72,18 @@ Tensor ConvTranspose2d::forward(const Tensor& x) {
 
 Conv1d::Conv1d(std::int64_t in, std::int64_t out, const Conv1dOptions& options, Rng& rng)
     : Layer("Conv1d", out, in, lengths(options.kernel), options, false, rng),
-      options_{{1, options.stride}, {0, options.padding}, {1, options.dilation}, options.groups} {}
+      options_{options.stride, options.padding, options.dilation, options.groups} {}
 
-Tensor Conv1d::forward(const Tensor& x) {
-  return without_height(conv2d(with_height("Conv1d", x), with_kernel_height(weight), bias, options_));
-}
+Tensor Conv1d::forward(const Tensor& x) { return conv1d(x, weight, bias, options_); }
 
 ConvTranspose1d::ConvTranspose1d(std::int64_t in, std::int64_t out,
                                  const ConvTranspose1dOptions& options, Rng& rng)
     : Layer("ConvTranspose1d", in, out, lengths(options.kernel), options, true, rng),
-      options_{{1, options.stride},
-               {0, options.padding},
-               {0, options.output_padding},
-               {1, options.dilation},
+      options_{options.stride, options.padding, options.output_padding, options.dilation,
                options.groups} {}
 
 Tensor ConvTranspose1d::forward(const Tensor& x) {
-  return without_height(conv_transpose2d(with_height("ConvTranspose1d", x),
-                                         with_kernel_height(weight), bias, options_));
+  return conv_transpose1d(x, weight, bias, options_);
 }
 
 }  // namespace mnemo::nn

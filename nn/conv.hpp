@@ -11,7 +11,7 @@ namespace mnemo::nn {
 struct Conv2dOptions {
   Pair kernel;
   Pair stride = 1;
-  Pair padding = 0;
+  Padding padding = 0;  ///< "same" keeps height and width
   Pair dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;
@@ -34,7 +34,7 @@ struct ConvTranspose2dOptions {
 struct Conv1dOptions {
   std::int64_t kernel;
   std::int64_t stride = 1;
-  std::int64_t padding = 0;
+  Padding padding = 0;  ///< "same" keeps the length
   std::int64_t dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;
@@ -93,7 +93,7 @@ class ConvTranspose2d : public Layer<ConvTranspose2d, Convolution> {
   ConvTransposeOptions options_;
 };
 
-/// The same along one axis, [batch, in, length]; parameters `weight` [out, in / groups, kernel] and `bias`
+/// conv1d of [batch, in, length]; parameters `weight` [out, in / groups, kernel] and `bias`
 /// [out].
 class Conv1d : public Layer<Conv1d, Convolution> {
  public:
@@ -104,7 +104,7 @@ class Conv1d : public Layer<Conv1d, Convolution> {
   ConvOptions options_;
 };
 
-/// The same along one axis, [batch, in, length]; parameters `weight` [in, out / groups, kernel] and `bias`
+/// conv_transpose1d of [batch, in, length]; parameters `weight` [in, out / groups, kernel] and `bias`
 /// [out].
 class ConvTranspose1d : public Layer<ConvTranspose1d, Convolution> {
  public:

@@ -70,10 +70,11 @@ Tensor bce(const Tensor& prediction, const Tensor& target, Reduce reduce) {
     const Tensor miss = 1.0 - prediction;
     value = -(target * cut_log(prediction) + (1.0 - target) * cut_log(miss));
   }
+  constexpr double least = 1e-12f;  // PyTorch's constant is a float
   // A rule of its own: that of the formula would be 0/0 where the prediction is 0 or 1.
   const auto rule = [cut_log](Pullback& back) {
     const Tensor &p = back.input(0), &t = back.input(1), &g = back.gradient();
-    back.to(0, [&] { return g * ((p - t) / maximum(p * (1.0 - p), 1e-12)); });
+    back.to(0, [&] { return g * ((p - t) / maximum(p * (1.0 - p), least)); });
     back.to(1, [&] { return g * (cut_log(1.0 - p) - cut_log(p)); });
   };
   return reduced(record("bce", std::move(value), {.inputs = true}, rule, prediction, target), reduce);
