@@ -19,6 +19,9 @@ struct Name {
   char text[size] = {};
 };
 
+inline Tensor last_softmax(const Tensor& x) { return softmax(x); }
+inline Tensor last_log_softmax(const Tensor& x) { return log_softmax(x); }
+
 /// A function of one tensor as a module.
 template <Name name, Tensor (*function)(const Tensor&)>
 class Activation : public Layer<Activation<name, function>> {
@@ -36,8 +39,8 @@ using Tanh = detail::Activation<"Tanh", tanh>;
 using Sigmoid = detail::Activation<"Sigmoid", sigmoid>;
 using Softplus = detail::Activation<"Softplus", softplus>;
 /// Along the last axis.
-using Softmax = detail::Activation<"Softmax", softmax>;
-using LogSoftmax = detail::Activation<"LogSoftmax", log_softmax>;
+using Softmax = detail::Activation<"Softmax", detail::last_softmax>;
+using LogSoftmax = detail::Activation<"LogSoftmax", detail::last_log_softmax>;
 
 class LeakyReLU : public Layer<LeakyReLU> {
  public:
