@@ -118,7 +118,8 @@ class Planner {
                       "' and '", array.name, "'");
       }
     }
-    for (const auto& [from, to] : options_.rename) {
+    for (const auto& rule : options_.rename) {
+      const std::string& from = rule.first;
       if (!from.ends_with('*') && std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
                                                [&name = from](const StoredArray& a) { return a.name == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
