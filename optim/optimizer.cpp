@@ -160,7 +160,8 @@ void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wan
 
 void Optimizer::count_updates(const std::vector<bool>& wanted) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!wanted[group_of_[i]]) continue;
+    const std::size_t group = group_of_[i];
+    if (!wanted[group] || groups_[group].missing_gradient == MissingGradient::error) continue;
     skipped_[i] = zeros({}, DType::int64);
     state_.add("skipped/" + parameters_[i].name, skipped_[i]);
     initial_.push_back(0.0);
