@@ -21,8 +21,8 @@ Tensor operator+(const Tensor& a, const Tensor& b) {
 
 Tensor operator-(const Tensor& a, const Tensor& b) {
   return elementwise(
-      "sub", [](const auto& x, const auto& y) { return x - y; }, derivatives(Unchanged{}, negated), a,
-      b);
+      "sub", [](const auto& x, const auto& y) { return x - y; }, derivatives(Unchanged{}, negated),
+      a, b);
 }
 
 Tensor operator*(const Tensor& a, const Tensor& b) {
@@ -48,7 +48,8 @@ Tensor operator-(const Tensor& a) {
 }
 
 Tensor operator+(const Tensor& a, double b) {
-  return elementwise("add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), a);
+  return elementwise(
+      "add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), a);
 }
 
 Tensor operator*(const Tensor& a, double b) {
@@ -79,71 +80,57 @@ Tensor operator-(const Tensor& a, double b) { return a + -b; }
 Tensor operator+(double a, const Tensor& b) { return b + a; }
 Tensor operator*(double a, const Tensor& b) { return b * a; }
 
-Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no) {
-  const Shape shape = broadcast_shapes(
-      "where", condition.shape(), broadcast_shapes("where", yes.shape(), no.shape()));
-  const std::array<const Tensor*, 2> branches{&yes, &no};
-  detail::expect_one_dtype("where", branches);
-  if (condition.dtype() != DType::boolean) {
-    detail::fail("where: the condition is ", condition.dtype(), ", not bool");
-  }
-  Tensor result(shape, yes.dtype());
-  const auto walk = detail::plan_walk<3>("where", shape,
-                                         {&condition.shape(), &yes.shape(), &no.shape()});
-  detail::with_float_type("where", yes.dtype(), [&]<class T>(std::type_identity<T>) {
-    const bool* const c = condition.data<bool>();
-    const T* const a = yes.data<T>();
-    const T* const b = no.data<T>();
-    T* const out = result.mutable_data<T>();
-    detail::for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 3> from,
-                                   std::int64_t length) {
-      const std::array<std::int64_t, 3> step{walk.advances[0], walk.advances[1], walk.advances[2]};
-      for (std::int64_t j = 0; j < length; ++j) {
-        out[at + j] = c[from[0] + j * step[0]] ? a[from[1] + j * step[1]] : b[from[2] + j * step[2]];
-      }
-    });
-  });
-  const auto rule = [](Pullback& back) {
-    back.to(1, [&] { return where(back.input(0), back.gradient(), 0.0); });
-    back.to(2, [&] {
-      return where(back.input(0), zeros_like(back.gradient()), back.gradient());
-    });
-  };
-  return record("where", std::move(result), {.inputs = true, .only = 0b001}, rule, condition, yes,
-                no);
-}
-
-Tensor where(const Tensor& condition, const Tensor& yes, double no) {
-  return where(condition, yes, scalar(no, yes.dtype()));
-}
-
 namespace {
 
-template <class Compare>
-Tensor compare(const char* name, const Tensor& a, const Tensor& b, const Compare& holds) {
-  if (a.dtype() != b.dtype()) {
-    detail::fail(name, ": the tensors are ", a.dtype(), " and ", b.dtype(), "; convert with cast()");
-  }
+// result[j] = f(a[j], b[j]) with broadcasting, as bool.
+template <class A, class B, class F>
+Tensor decide(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   Tensor result(shape, DType::boolean);
   const auto walk = detail::plan_walk<2>(name, shape, {&a.shape(), &b.shape()});
-  detail::with_any_type(a.dtype(), [&]<class T>(std::type_identity<T>) {
-    if constexpr (std::is_same_v<T, Half>) {
-      detail::fail(name, ": float16 is for storage only; convert with cast()");
-    } else {
-      const T* const x = a.data<T>();
-      const T* const y = b.data<T>();
-      bool* const out = result.mutable_data<bool>();
-      detail::for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 2> from,
-                                     std::int64_t length) {
-        const std::array<std::int64_t, 2> step{walk.advances[0], walk.advances[1]};
-        for (std::int64_t j = 0; j < length; ++j) {
-          out[at + j] = holds(x[from[0] + j * step[0]], y[from[1] + j * step[1]]);
-        }
-      });
+  const A* const x = a.data<A>();
+  const B* const y = b.data<B>();
+  bool* const out = result.mutable_data<bool>();
+  for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 2> from, std::int64_t length) {
+    const std::array<std::int64_t, 2> step{walk.advances[0], walk.advances[1]};
+    for (std::int64_t j = 0; j < length; ++j) {
+      out[at + j] = f(x[from[0] + j * step[0]], y[from[1] + j * step[1]]);
     }
   });
   return result;
+}
+
+// Calls `body` with the type of `dtype`, of those that can be computed with.
+template <class Body>
+Tensor with_number(const char* name, DType dtype, const Body& body) {
+  return detail::with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {
+    if constexpr (std::is_same_v<T, Half>) {
+      fail(name, ": float16 is for storage only; convert with cast()");
+    } else {
+      return body(type);
+    }
+  });
+}
+
+template <class Compare>
+Tensor compare(const char* name, const Tensor& a, const Tensor& b, const Compare& holds) {
+  expect_one_dtype(name, std::array{&a, &b});
+  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
+    return decide<T, T>(name, a, b, holds);
+  });
+}
+
+template <class Compare>
+Tensor compare(const char* name, const Tensor& a, double b, const Compare& holds) {
+  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Tensor other =
+        scalar(std::is_same_v<T, float> ? static_cast<float>(b) : b, DType::float64);
+    // A double has the digits of every type but the 64-bit integers; a long double has those too.
+    return decide<T, double>(name, a, other, [&holds](T x, double y) {
+      using Wide = std::conditional_t<sizeof(T) == 8 && std::is_integral_v<T>, long double, double>;
+      return holds(static_cast<Wide>(x), static_cast<Wide>(y));
+    });
+  });
 }
 
 constexpr auto equal = [](auto x, auto y) { return x == y; };
@@ -153,22 +140,89 @@ constexpr auto less_equal = [](auto x, auto y) { return x <= y; };
 constexpr auto more = [](auto x, auto y) { return x > y; };
 constexpr auto more_equal = [](auto x, auto y) { return x >= y; };
 
+// What counts as true.
+Tensor truth(const Tensor& a) {
+  return a.dtype() == DType::boolean ? a : compare("logical", a, 0.0, not_equal);
+}
+
 }  // namespace
 
 Tensor operator==(const Tensor& a, const Tensor& b) { return compare("equal", a, b, equal); }
-Tensor operator!=(const Tensor& a, const Tensor& b) { return compare("not_equal", a, b, not_equal); }
+Tensor operator!=(const Tensor& a, const Tensor& b) {
+  return compare("not_equal", a, b, not_equal);
+}
 Tensor operator<(const Tensor& a, const Tensor& b) { return compare("less", a, b, less); }
-Tensor operator<=(const Tensor& a, const Tensor& b) { return compare("less_equal", a, b, less_equal); }
+Tensor operator<=(const Tensor& a, const Tensor& b) {
+  return compare("less_equal", a, b, less_equal);
+}
 Tensor operator>(const Tensor& a, const Tensor& b) { return compare("greater", a, b, more); }
 Tensor operator>=(const Tensor& a, const Tensor& b) {
   return compare("greater_equal", a, b, more_equal);
 }
-Tensor operator==(const Tensor& a, double b) { return a == scalar(b, a.dtype()); }
-Tensor operator!=(const Tensor& a, double b) { return a != scalar(b, a.dtype()); }
-Tensor operator<(const Tensor& a, double b) { return a < scalar(b, a.dtype()); }
-Tensor operator<=(const Tensor& a, double b) { return a <= scalar(b, a.dtype()); }
-Tensor operator>(const Tensor& a, double b) { return a > scalar(b, a.dtype()); }
-Tensor operator>=(const Tensor& a, double b) { return a >= scalar(b, a.dtype()); }
+Tensor operator==(const Tensor& a, double b) { return compare("equal", a, b, equal); }
+Tensor operator!=(const Tensor& a, double b) { return compare("not_equal", a, b, not_equal); }
+Tensor operator<(const Tensor& a, double b) { return compare("less", a, b, less); }
+Tensor operator<=(const Tensor& a, double b) { return compare("less_equal", a, b, less_equal); }
+Tensor operator>(const Tensor& a, double b) { return compare("greater", a, b, more); }
+Tensor operator>=(const Tensor& a, double b) { return compare("greater_equal", a, b, more_equal); }
+Tensor operator==(double a, const Tensor& b) { return compare("equal", b, a, equal); }
+Tensor operator!=(double a, const Tensor& b) { return compare("not_equal", b, a, not_equal); }
+Tensor operator<(double a, const Tensor& b) { return compare("less", b, a, more); }
+Tensor operator<=(double a, const Tensor& b) { return compare("less_equal", b, a, more_equal); }
+Tensor operator>(double a, const Tensor& b) { return compare("greater", b, a, less); }
+Tensor operator>=(double a, const Tensor& b) { return compare("greater_equal", b, a, less_equal); }
+
+Tensor operator&&(const Tensor& a, const Tensor& b) {
+  return decide<bool, bool>("logical_and", truth(a), truth(b),
+                            [](bool x, bool y) { return x && y; });
+}
+Tensor operator||(const Tensor& a, const Tensor& b) {
+  return decide<bool, bool>("logical_or", truth(a), truth(b),
+                            [](bool x, bool y) { return x || y; });
+}
+Tensor logical_xor(const Tensor& a, const Tensor& b) {
+  return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);
+}
+Tensor operator!(const Tensor& a) { return compare("logical_not", a, 0.0, equal); }
+
+Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no) {
+  const Shape shape = broadcast_shapes("where", condition.shape(),
+                                       broadcast_shapes("where", yes.shape(), no.shape()));
+  expect_one_dtype("where", std::array{&yes, &no});
+  if (condition.dtype() != DType::boolean) {
+    fail("where: the condition is ", condition.dtype(), ", not bool");
+  }
+  Tensor result(shape, yes.dtype());
+  const auto walk =
+      detail::plan_walk<3>("where", shape, {&condition.shape(), &yes.shape(), &no.shape()});
+  detail::with_any_type(yes.dtype(), [&]<class T>(std::type_identity<T>) {
+    const bool* const c = condition.data<bool>();
+    const T* const a = yes.data<T>();
+    const T* const b = no.data<T>();
+    T* const out = result.mutable_data<T>();
+    for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 3> from, std::int64_t length) {
+      const std::array<std::int64_t, 3> step{walk.advances[0], walk.advances[1], walk.advances[2]};
+      for (std::int64_t j = 0; j < length; ++j) {
+        const T taken = a[from[1] + j * step[1]];
+        const T other = b[from[2] + j * step[2]];
+        out[at + j] = c[from[0] + j * step[0]] ? taken : other;
+      }
+    });
+  });
+  const auto rule = [](Pullback& back) {
+    back.to(1, [&] { return where(back.input(0), back.gradient(), 0.0); });
+    back.to(2, [&] { return where(back.input(0), 0.0, back.gradient()); });
+  };
+  return record("where", std::move(result), {.inputs = true, .only = 0b001}, rule, condition, yes,
+                no);
+}
+
+Tensor where(const Tensor& condition, const Tensor& yes, double no) {
+  return where(condition, yes, scalar(no, yes.dtype()));
+}
+Tensor where(const Tensor& condition, double yes, const Tensor& no) {
+  return where(condition, scalar(yes, no.dtype()), no);
+}
 
 const Tensor& operator+=(const Tensor& a, const Tensor& b) { return a.assign(a + b), a; }
 const Tensor& operator-=(const Tensor& a, const Tensor& b) { return a.assign(a - b), a; }

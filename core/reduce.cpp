@@ -1,42 +1,25 @@
 #include "mnemo/core/reduce.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/axes.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
-#include "mnemo/core/detail/spans.hpp"
+#include "mnemo/core/detail/reduction.hpp"
 #include "mnemo/core/detail/sum_kernels.hpp"
 #include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/math.hpp"
+#include "mnemo/core/shape_ops.hpp"
 
 namespace mnemo {
 namespace {
 
-// What is to be reduced: for each axis of x whether it goes, and the shapes of the result.
-struct Plan {
-  std::vector<bool> goes;
-  Shape kept;      // reduced axes with length 1
-  Shape result;    // as the caller asked for it
-  std::int64_t count = 1;  // elements that go into one result
-};
+using detail::ReductionPlan;
 
-Plan plan_reduction(const char* name, const Tensor& x, const Reduction& reduction) {
-  Plan plan{.goes = std::vector<bool>(x.rank(), reduction.axes.empty()), .kept = x.shape(),
-            .result = {}};
-  for (const std::int64_t given : reduction.axes) {
-    const std::size_t axis = normalize_axis(name, given, x.rank());
-    if (plan.goes[axis]) detail::fail(name, ": axis ", given, " is given twice");
-    plan.goes[axis] = true;
-  }
-  for (std::size_t axis = 0; axis < x.rank(); ++axis) {
-    if (plan.goes[axis]) {
-      plan.count *= x.shape()[axis];
-      plan.kept[axis] = 1;
-    }
-    if (!plan.goes[axis] || reduction.keepdims) plan.result.push_back(plan.kept[axis]);
-  }
-  return plan;
-}
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Neighbouring axes that share their fate, merged; axes of length 1 left out.
 struct Group {
@@ -88,7 +71,7 @@ void sum_groups(const Tensor& x, std::vector<Group> groups, double scale, const 
   }
 }
 
-Tensor scaled_sum(const char* name, const Tensor& x, const Plan& plan, double scale) {
+Tensor scaled_sum(const char* name, const Tensor& x, const ReductionPlan& plan, double scale) {
   Tensor result(plan.result, x.dtype());
   detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::vector<Group> groups = merged_axes(x.shape(), plan.goes);
@@ -103,7 +86,7 @@ Tensor scaled_sum(const char* name, const Tensor& x, const Plan& plan, double sc
   return result;
 }
 
-Tensor record_sum(const char* name, const Tensor& x, const Plan& plan, double scale) {
+Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& plan, double scale) {
   const auto rule = [kept = plan.kept, whole = x.shape(), scale](Pullback& back) {
     back.to(0, [&] {
       const Tensor g = back.gradient().reshape(kept);
@@ -115,14 +98,81 @@ Tensor record_sum(const char* name, const Tensor& x, const Plan& plan, double sc
 
 }  // namespace
 
+namespace detail {
+
+ReductionPlan plan_reduction(const char* name, const Tensor& x, const Reduction& reduction) {
+  ReductionPlan plan{
+      .goes = marked_axes(name, reduction.axes, x.rank(), true), .kept = x.shape(), .result = {}};
+  for (std::size_t axis = 0; axis < x.rank(); ++axis) {
+    if (plan.goes[axis]) {
+      plan.count *= x.shape()[axis];
+      plan.kept[axis] = 1;
+    }
+    if (!plan.goes[axis] || reduction.keepdims) plan.result.push_back(plan.kept[axis]);
+  }
+  return plan;
+}
+
+}  // namespace detail
+
 Tensor sum(const Tensor& x, const Reduction& reduction) {
-  return record_sum("sum", x, plan_reduction("sum", x, reduction), 1.0);
+  const ReductionPlan plan = detail::plan_reduction("sum", x, reduction);
+  if (is_integer(x.dtype()) || x.dtype() == DType::boolean) return detail::integer_sum(x, plan);
+  return record_sum("sum", x, plan, 1.0);
 }
 
 Tensor mean(const Tensor& x, const Reduction& reduction) {
-  const Plan plan = plan_reduction("mean", x, reduction);
+  const ReductionPlan plan = detail::plan_reduction("mean", x, reduction);
   if (plan.count == 0) detail::fail("mean: of no elements (input ", x.shape(), ")");
   return record_sum("mean", x, plan, 1.0 / static_cast<double>(plan.count));
+}
+
+Tensor var(const Tensor& x, const Reduction& reduction, double correction) {
+  const ReductionPlan plan = detail::plan_reduction("var", x, reduction);
+  const double divisor = static_cast<double>(plan.count) - correction;
+  if (!(divisor > 0.0)) {
+    detail::fail("var: ", plan.count, " elements less the correction ", correction,
+                 " leave nothing to divide by (input ", x.shape(), ")");
+  }
+  const Tensor center = mean(x, {reduction.axes, true});
+  return sum(square(x - center), reduction) / divisor;
+}
+
+Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
+  if (!(p > 0.0)) detail::fail("norm: p is ", p, "; it must be above 0");
+  if (std::isinf(p)) return max(abs(x), reduction);
+  if (p == 1.0) return sum(abs(x), reduction);
+  // Roots and powers have no derivative at 0, so 1 takes its place there and the choice of 0 cuts it
+  // off afterwards.
+  const auto off_zero = [](const Tensor& a, const auto& function) {
+    const Tensor nonzero = a != 0.0;
+    return where(nonzero, function(where(nonzero, a, 1.0)), 0.0);
+  };
+  if (p == 2.0) {
+    return off_zero(sum(square(x), reduction), [](const Tensor& a) { return sqrt(a); });
+  }
+  const Tensor powers = off_zero(abs(x), [p](const Tensor& a) { return pow(a, p); });
+  return off_zero(sum(powers, reduction), [p](const Tensor& a) { return pow(a, 1.0 / p); });
+}
+
+Tensor logsumexp(const Tensor& x, const Reduction& reduction) {
+  const ReductionPlan plan = detail::plan_reduction("logsumexp", x, reduction);
+  // Infinities are not taken off: inf - inf is NaN.
+  const auto finite = [](const Tensor& a) { return where(abs(a) < infinity, a, 0.0); };
+  const auto value = [&] {
+    const NoGrad scope;
+    if (plan.count == 0) return full(plan.result, -infinity, x.dtype());
+    const Tensor top = max(x, {reduction.axes, true});
+    const Tensor shift = where(top == top, finite(top), top);
+    return log(sum(exp(x - shift), reduction)) + shift.reshape(plan.result);
+  };
+  const auto rule = [kept = plan.kept, finite](Pullback& back) {
+    back.to(0, [&] {
+      const Tensor y = back.output();
+      return back.gradient().reshape(kept) * exp(back.input(0) - finite(y).reshape(kept));
+    });
+  };
+  return record("logsumexp", value(), {.inputs = true, .output = true}, rule, x);
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -141,31 +191,6 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   }
   if (reduction.axes.empty()) return x;
   return sum(x, reduction).reshape(shape);
-}
-
-Tensor broadcast_to(const Tensor& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
-  if (x.rank() > shape.rank() || !(broadcast_shapes("broadcast_to", x.shape(), shape) == shape)) {
-    detail::fail("broadcast_to: ", x.shape(), " does not broadcast to ", shape);
-  }
-  Tensor result(shape, x.dtype());
-  const auto walk = detail::plan_walk<1>("broadcast_to", shape, {&x.shape()});
-  detail::with_any_type(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const T* const from = x.data<T>();
-    T* const to = result.mutable_data<T>();
-    detail::for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 1> offset,
-                                   std::int64_t length) {
-      if (walk.advances[0]) {
-        std::copy_n(from + offset[0], length, to + at);
-      } else {
-        std::fill_n(to + at, length, from[offset[0]]);
-      }
-    });
-  });
-  const auto rule = [before = x.shape()](Pullback& back) {
-    back.to(0, [&] { return sum_to(back.gradient(), before); });
-  };
-  return record("broadcast_to", std::move(result), {}, rule, x);
 }
 
 }  // namespace mnemo

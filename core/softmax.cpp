@@ -9,8 +9,10 @@
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
+#include "mnemo/core/indexing.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
+#include "mnemo/core/shape_ops.hpp"
 
 namespace mnemo {
 namespace {
@@ -54,7 +56,8 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   const std::int64_t rows = length == 0 ? 0 : x.elements() / length;
   const T* const from = x.data<T>();
   T* const to = result.mutable_data<T>();
-  const std::int64_t grain = std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, length));
   detail::parallel_range(rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       body(row, from + row * length, to + row * out_length);
@@ -62,14 +65,7 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   });
 }
 
-void expect_an_axis(const char* name, const Tensor& x) {
-  if (x.rank() == 0) detail::fail(name, ": needs an axis, got a tensor of rank 0");
-}
-
-}  // namespace
-
-Tensor log_softmax(const Tensor& x) {
-  expect_an_axis("log_softmax", x);
+Tensor log_softmax_of_rows(const Tensor& x) {
   Tensor result(x.shape(), x.dtype());
   detail::with_float_type("log_softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
@@ -88,8 +84,7 @@ Tensor log_softmax(const Tensor& x) {
   return record("log_softmax", std::move(result), {.output = true}, rule, x);
 }
 
-Tensor softmax(const Tensor& x) {
-  expect_an_axis("softmax", x);
+Tensor softmax_of_rows(const Tensor& x) {
   Tensor result(x.shape(), x.dtype());
   detail::with_float_type("softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
@@ -107,8 +102,8 @@ Tensor softmax(const Tensor& x) {
       }
       if (i < length) {
         T rest[Batch::size];
-        const Batch value =
-            xsimd::exp(load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
+        const Batch value = xsimd::exp(
+            load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
         value.store_unaligned(rest);
         std::copy_n(rest, length - i, to + i);
         sums += value;
@@ -127,26 +122,21 @@ Tensor softmax(const Tensor& x) {
   return record("softmax", std::move(result), {.output = true}, rule, x);
 }
 
-Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
-  if (labels.dtype() != DType::int64) {
-    detail::fail("one_hot: labels are ", labels.dtype(), ", not int64");
-  }
-  if (classes < 1) detail::fail("one_hot: ", classes, " classes; at least 1 is needed");
-  Shape shape = labels.shape();
-  shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
-  const std::int64_t* const label = labels.data<std::int64_t>();
-  detail::with_float_type("one_hot", dtype, [&]<class T>(std::type_identity<T>) {
-    T* const out = result.mutable_data<T>();
-    for (std::int64_t i = 0; i < labels.elements(); ++i) {
-      if (label[i] < 0 || label[i] >= classes) {
-        detail::fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
-      }
-      out[i * classes + label[i]] = T(1);
-    }
-  });
-  return result;
+// An operation on the last axis along any axis.
+Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_rows)(const Tensor&)) {
+  if (x.rank() == 0) return of_rows(x.reshape({1})).reshape({});
+  const std::size_t at = normalize_axis(name, axis, x.rank());
+  if (at + 1 == x.rank()) return of_rows(x);
+  const auto from = static_cast<std::int64_t>(at);
+  return transpose(of_rows(transpose(x, from, -1)), from, -1);
 }
+
+}  // namespace
+
+Tensor log_softmax(const Tensor& x, std::int64_t axis) {
+  return along("log_softmax", x, axis, log_softmax_of_rows);
+}
+Tensor softmax(const Tensor& x, std::int64_t axis) { return along("softmax", x, axis, softmax_of_rows); }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   constexpr const char* name = "softmax_cross_entropy";

@@ -11,8 +11,10 @@
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/archive.hpp"
 #include "mnemo/io/detail/arrays.hpp"
+#include "mnemo/io/detail/copy.hpp"
 #include "mnemo/io/detail/file.hpp"
 #include "mnemo/io/detail/note.hpp"
+#include "mnemo/io/detail/shown.hpp"
 
 namespace mnemo::io {
 namespace {
@@ -118,7 +120,7 @@ class Planner {
     }
     for (const auto& [from, to] : options_.rename) {
       if (!from.ends_with('*') && std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
-                                               [&](const StoredArray& a) { return a.name == from; })) {
+                                               [&name = from](const StoredArray& a) { return a.name == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
       }
     }
@@ -172,7 +174,7 @@ class Planner {
     }
     if (!options_.allow_extra && options_.only.empty()) {
       for (std::size_t i = 0; i < extra.size(); ++i) {
-        problems_.add("extra: '", extra[i], "'",
+        problems_.add("extra: '", detail::shown(extra[i]), "'",
                       i < most_guessed ? guesses(extra[i], plan_.report.missing) : "");
       }
     }
@@ -219,8 +221,11 @@ void save(const std::filesystem::path& path, const Variables& variables, const S
   write_npy(path, variables[0].tensor);
 }
 
-Variables read(const std::filesystem::path& path, Float16 float16) {
-  return detail::read_variables(detail::open_arrays(path), float16);
+Variables read(const std::filesystem::path& path, const ReadOptions& options) {
+  const StoredArrays stored = detail::open_arrays(path);
+  Variables variables = detail::read_variables(stored, options.float16);
+  detail::warn_of_others(stored, options.warn);
+  return variables;
 }
 
 LoadReport load(const std::filesystem::path& path, const Variables& variables,
@@ -233,12 +238,10 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
     if (tensors[i].dtype() != dtype) tensors[i] = cast(tensors[i], dtype);
   }
   // From here on nothing can fail.
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    plan.targets[i]->tensor.detach().assign(tensors[i]);
-  }
-  for (const std::string& name : stored.passed_over) {
-    plan.report.warnings.push_back(text(stored.where, ": '", name, "' is no array; passed over"));
-  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) detail::copy_elements(tensors[i], plan.targets[i]->tensor);
+  detail::warn_of_others(stored, [&](const std::string& warning) {
+    plan.report.warnings.push_back(warning);
+  });
   const std::string kernels = detail::other_kernels(stored.comment);
   if (!kernels.empty()) plan.report.warnings.push_back(text(stored.where, ": ", kernels));
   if (options.warn) {

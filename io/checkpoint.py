@@ -1,7 +1,7 @@
-"""Reads mnemo's checkpoints in Python, a piece of a tensor at a time: what inspect.py and convert.py
-stand on. A checkpoint is an .npz file, a folder of .npy files, or one .npy file. Nothing is ever
-unpickled. (A program of your own needs none of this: `numpy.load(file, allow_pickle=False)` does.)
-"""
+"""Reads mnemo's checkpoints in Python, a piece of a tensor at a time: what inspect.py and
+convert.py stand on. A checkpoint is an .npz file, a folder of .npy files, or one .npy file. Nothing
+is ever unpickled. (A program of your own needs none of this: `numpy.load(file, allow_pickle=False)`
+does.) """
 import ast
 import difflib
 import fnmatch
@@ -222,7 +222,8 @@ def open_source(path, problems=None):
     if os.path.isdir(path):
         inside = checkpoints_in(path)
         if inside:
-            print(f"{printable(path)}: newest checkpoint is {printable(inside[-1])}", file=sys.stderr)
+            print(f"{printable(path)}: newest checkpoint is {printable(inside[-1])}",
+                  file=sys.stderr)
             path = inside[-1]
     return Source(path, problems)
 
@@ -231,7 +232,9 @@ def choose(source, patterns):
     """The names that match one of `patterns` ('*' also stands for '/'); all where none is given."""
     if not patterns:
         return list(source.entries)
-    chosen = [n for n in source.entries if any(n == p or fnmatch.fnmatchcase(n, p) for p in patterns)]
+    chosen = [
+        n for n in source.entries if any(n == p or fnmatch.fnmatchcase(n, p) for p in patterns)
+    ]
     for pattern in patterns:
         if not any(n == pattern or fnmatch.fnmatchcase(n, pattern) for n in chosen):
             raise Failure(f"{printable(source.path)}: no tensor is called {printable(pattern)}"

@@ -34,10 +34,11 @@ import importlib
 import json
 import math
 import re
+import warnings
 from importlib import util
 
-np = None    # NumPy and
-files = None  # checkpoint.py beside this file, once main() has them: --help works without
+np = None  # NumPy
+files = None  # checkpoint.py beside this file; main() fetches both, so that --help works without
 
 RECIPES = """\
 Recipes for editing a checkpoint (any of them loads back into the program):
@@ -109,7 +110,8 @@ def print_table(rows, left):
     """Aligned columns; the first row is the header; the columns in `left` are flush left."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        cells = (c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
+        cells = (
+            c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
         print("  ".join(cells).rstrip())
 
 
@@ -152,15 +154,14 @@ def groups_of(found):
 def print_json(source, found):
     def value(x):
         return None if isinstance(x, float) and not math.isfinite(x) else x
-    print(json.dumps({
-        "file": source.path,
-        "tensors": [{"name": e.name, "shape": list(e.shape), "dtype": str(e.dtype), "bytes": e.nbytes,
-                     "min": value(s.min), "mean": value(s.mean), "std": value(s.std),
-                     "max": value(s.max), "nonfinite": s.nonfinite} for e, s in found],
-        "groups": {group: {"tensors": len(members), "elements": sum(e.count for e, _ in members),
-                           "bytes": sum(e.nbytes for e, _ in members),
-                           "nonfinite": sum(s.nonfinite for _, s in members)}
-                   for group, members in groups_of(found)}}, indent=1))
+    tensors = [{"name": e.name, "shape": list(e.shape), "dtype": str(e.dtype), "bytes": e.nbytes,
+                "min": value(s.min), "mean": value(s.mean), "std": value(s.std),
+                "max": value(s.max), "nonfinite": s.nonfinite} for e, s in found]
+    groups = {group: {"tensors": len(members), "elements": sum(e.count for e, _ in members),
+                      "bytes": sum(e.nbytes for e, _ in members),
+                      "nonfinite": sum(s.nonfinite for _, s in members)}
+              for group, members in groups_of(found)}
+    print(json.dumps({"file": source.path, "tensors": tensors, "groups": groups}, indent=1))
 
 
 def command_diff(options):
@@ -202,8 +203,9 @@ def command_show(options):
         path, names = newest_checkpoint(path), [path]
     source = files.open_source(path)
     if not names and len(source.entries) > 1:
-        raise files.Failure(f"{files.printable(path)} holds {len(source.entries)} tensors: say which "
-                      "(`mnemo-inspect ls` lists them)")
+        raise files.Failure(
+            f"{files.printable(path)} holds {len(source.entries)} tensors: say which "
+            "(`mnemo-inspect ls` lists them)")
     chosen = files.choose(source, names)
     for name in chosen:
         entry = source.entries[name]
@@ -215,7 +217,8 @@ def command_show(options):
         if entry.numeric:
             print(f"min {number(s.min)}  mean {number(s.mean)}  std {number(s.std)}  "
                   f"max {number(s.max)}  nonfinite {s.nonfinite}")
-        with np.printoptions(threshold=sys.maxsize if options.all else 400, linewidth=100, precision=6):
+        with np.printoptions(threshold=sys.maxsize if options.all else 400, linewidth=100,
+                             precision=6):
             print(array)
     return 0
 
@@ -225,8 +228,9 @@ def newest_checkpoint(wanted):
     folders = [".", "runs"] + sorted(os.path.join("runs", n) for n in files.listing("runs"))
     found = [f for folder in folders if os.path.isdir(folder) for f in files.checkpoints_in(folder)]
     if not found:
-        raise files.Failure(f"{files.printable(wanted)}: no such file, and no checkpoint (*.npz) that "
-                            "could hold a tensor of that name is in this folder or in runs/*")
+        raise files.Failure(
+            f"{files.printable(wanted)}: no such file, and no checkpoint (*.npz) that "
+            "could hold a tensor of that name is in this folder or in runs/*")
     newest = max(found, key=lambda path: (os.path.getmtime(path), files.number_in(path)))
     print(f"newest checkpoint: {files.printable(newest)}", file=sys.stderr)
     return newest
@@ -278,17 +282,17 @@ def problems_of(entry):
 
 
 def command_plot(options):
-    paths, losses, pictures, title = [], None, [], ""
+    paths, losses, pictures, title, page_in = [], None, [], "", ""
     for path in options.files:
         if is_run(path):
             paths += files.checkpoints_in(path)
             losses = losses or losses_in(path)
             pictures = pictures or pictures_in(path)
             title = title or os.path.basename(os.path.abspath(path))
+            page_in = page_in or path
         else:
             paths.append(path)
-    is_page = bool(title)
-    out = options.out or (os.path.join(options.files[0], "report.png") if is_page else "inspect.png")
+    out = options.out or (os.path.join(page_in, "report.png") if page_in else "inspect.png")
     kind = os.path.splitext(out)[1][1:].lower()
     if kind not in ("png", "pdf", "svg"):
         raise files.Failure(f"{files.printable(out)}: a picture ends in .png, .pdf or .svg")
@@ -340,7 +344,9 @@ def losses_in(folder):
 
 def pictures_in(folder):
     """The sample pictures of a run by the number in their names; pages of this program are none."""
-    names = [n for n in files.listing(folder) if n.lower().endswith(".png") and files.number_in(n) >= 0]
+    names = [
+        n for n in files.listing(folder) if n.lower().endswith(".png") and files.number_in(n) >= 0
+    ]
     return sorted((files.number_in(n), os.path.join(folder, n)) for n in names)
 
 
@@ -349,9 +355,9 @@ def pictures_in(folder):
 def parser():
     top = argparse.ArgumentParser(
         prog="mnemo-inspect", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=RECIPES,
-        description="Lists, compares, checks, extracts and plots mnemo checkpoints. FILE is an .npz "
-                    "file, a .npy file, a folder\nof .npy files, or a run's folder (its newest "
-                    "checkpoint). Exit status 2 means that something cannot be read.")
+        description="Lists, compares, checks, extracts and plots checkpoints. FILE is an .npz "
+        "file, a .npy file, a folder\nof .npy files, or a run's folder (its newest "
+        "checkpoint). Exit status 2 means that something cannot be read.")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def add(name, function, text):
@@ -375,14 +381,17 @@ def parser():
     export.add_argument("file", metavar="FILE")
     export.add_argument("name", metavar="NAME")
     export.add_argument("out", metavar="OUT.npy")
-    verify = add("verify", command_verify, "read everything, check CRC and finiteness; exit status 1 "
-                                           "when something is wrong")
+    verify = add(
+        "verify", command_verify, "read everything, check CRC and finiteness; exit status 1 "
+        "when something is wrong")
     verify.add_argument("files", metavar="FILE", nargs="+")
-    plot = add("plot", command_plot, "draw histograms of weights and moments, of several checkpoints "
-                                     "their evolution, and of a run's folder a page of the whole run")
+    plot = add(
+        "plot", command_plot, "draw histograms of weights and moments, of several checkpoints "
+        "their evolution, and of a run's folder a page of the whole run")
     plot.add_argument("files", metavar="FILE|RUNFOLDER", nargs="+")
-    plot.add_argument("-o", "--out", metavar="PICTURE", help=".png, .pdf or .svg (default: inspect.png, "
-                                                             "or report.png in the run's folder)")
+    plot.add_argument(
+        "-o", "--out", metavar="PICTURE", help=".png, .pdf or .svg (default: inspect.png, "
+        "or report.png in the run's folder)")
     plot.add_argument("--only", metavar="NAME", action="append", default=[],
                       help="only these weights; * and ? are wildcards; may be repeated")
     plot.add_argument("--rows", metavar="N", type=int, default=40, help="at most so many rows of "
@@ -399,6 +408,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.simplefilter("ignore")  # NumPy's on odd headers and values: they are told in our words
     np = need("numpy", "NumPy")
     files = beside("checkpoint")
     try:
@@ -417,6 +427,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    import warnings
-    warnings.simplefilter("ignore")  # NumPy's remarks on odd headers and values: we say it ourselves
     sys.exit(main())

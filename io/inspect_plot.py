@@ -1,6 +1,5 @@
-"""The pictures of `mnemo-inspect plot`: one page of checkpoints and, of a run's folder, its losses and
-samples. matplotlib and NumPy only.
-"""
+"""The pictures of `mnemo-inspect plot`: one page of checkpoints and, of a run's folder, its losses
+and samples. matplotlib and NumPy only. """
 import math
 import re
 
@@ -11,8 +10,10 @@ import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum")
-SECOND = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum"}  # never negative: drawn on a log axis
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg",
+           "sum")
+SECOND = {"exp_avg_sq", "max_exp_avg_sq", "square_avg",
+          "sum"}  # never negative: drawn on a log axis
 SAMPLE = 50_000    # elements of a tensor that a histogram looks at, evenly spaced
 SILENT = 1e-8      # a second moment this far below the layer's median: gradients 10^4 times smaller
 WIDTH = 13.0       # inches
@@ -34,7 +35,8 @@ class Weight:
         self.name = name
         self.values = {}    # column ("weight", "exp_avg", ...) -> one sample or None per checkpoint
         self.nonfinite = 0
-        self.silent = []    # (slices without gradient, slices) of axis 0 and 1, in the last checkpoint
+        self.silent = [
+        ]  # (slices without gradient, slices) of axis 0 and 1, in the last checkpoint
         self.steps = []     # |exp_avg| / sqrt(exp_avg_sq) per checkpoint: percentiles 5, 50, 95
 
 
@@ -92,8 +94,9 @@ class Page:
                 for step, source in self.checkpoints]
 
     def _colours(self):
-        return [plt.cm.viridis(0.9 - 0.9 * i / max(1, len(self.checkpoints) - 1))
-                for i in range(len(self.checkpoints))]
+        count = len(self.checkpoints)
+        return [plt.cm.viridis(0.9 - 0.9 * i / (count - 1) if count > 1 else 0.35)
+                for i in range(count)]
 
     # Each section is its height in inches and a function that draws it into a band of the figure.
 
@@ -119,7 +122,7 @@ class Page:
             left, right = band(figure, bottom, height, 1, 2, left=0.2, gap=0.08)[0]
             draw_steps(left, stepping, self._colours(), self._labels())
             draw_silent(right, stepping)
-        return 1.4 + 0.27 * len(stepping), draw
+        return 1.55 + 0.27 * len(stepping), draw
 
     def _trained(self):
         columns = [c for c in ("weight",) + MOMENTS if any(c in w.values for w in self.trained)]
@@ -127,7 +130,8 @@ class Page:
             return None
 
         def draw(figure, bottom, height):
-            grid = band(figure, bottom, height, len(self.trained), len(columns), gap=0.22, row_gap=0.95)
+            grid = band(figure, bottom, height, len(self.trained), len(columns), gap=0.22,
+                        row_gap=0.95)
             for weight, row in zip(self.trained, grid):
                 for column, axes in zip(columns, row):
                     draw_histogram(axes, weight, column, self._colours(), self._labels())
@@ -139,7 +143,10 @@ class Page:
         rows = math.ceil(len(self.plain) / 3)
 
         def draw(figure, bottom, height):
-            cells = [a for row in band(figure, bottom, height, rows, 3, gap=0.22, row_gap=0.95) for a in row]
+            cells = [
+                a for row in band(figure, bottom, height, rows, 3, gap=0.22, row_gap=0.95)
+                for a in row
+            ]
             for axes in cells[len(self.plain):]:
                 axes.axis("off")
             for weight, axes in zip(self.plain, cells):
@@ -166,8 +173,13 @@ def split_name(name):
 def owner(optimizer, parameter, shape, weights):
     """The weight that a moment belongs to: the one under the name that the optimizer's name starts
     with, else the only one of that name and shape, else none."""
-    same = [n for n, s in weights.items() if s == shape and (n == parameter or n.endswith("/" + parameter))]
-    near = [n for n in same if optimizer.startswith(n[:len(n) - len(parameter)].rstrip("/") or "\0")]
+    same = [
+        n for n, s in weights.items()
+        if s == shape and (n == parameter or n.endswith("/" + parameter))
+    ]
+    near = [
+        n for n in same if optimizer.startswith(n[:len(n) - len(parameter)].rstrip("/") or "\0")
+    ]
     return max(near, key=len) if near else same[0] if len(same) == 1 else None
 
 
@@ -213,8 +225,8 @@ def gather(weight, source, names, at, last):
 
 
 def silent_slices(second):
-    """Along axis 0 and 1, how many slices of a second moment are so small that no gradient worth the
-    name has come for a long time, and how many slices there are."""
+    """Along axis 0 and 1, how many slices of a second moment are so small that no gradient worth
+    the name has come for a long time, and how many slices there are."""
     found = []
     for axis in range(min(2, second.ndim)):
         rest = tuple(i for i in range(second.ndim) if i != axis)
@@ -253,10 +265,11 @@ def draw_losses(axes, losses):
     axes.set_ylabel("loss (mean over the batch)")
     low = min((v[np.isfinite(v)].min() for v in drawn.values() if np.isfinite(v).any()), default=0)
     axes.set_ylim(bottom=0 if low >= 0 else None)
-    axes.legend(loc="upper left", fontsize=8, ncols=3) if drawn else None
+    axes.legend(loc="upper left", fontsize=8, ncol=3) if drawn else None
     axes.margins(x=0.01)
-    axes.set_title("Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else ""), loc="left",
-                   fontsize=11)
+    title = "Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else "")
+    alarm = "has won" in title or "not finite" in title
+    axes.set_title(title, loc="left", fontsize=11, color="red" if alarm else "black")
     axes.grid(alpha=0.3)
 
 
@@ -288,7 +301,8 @@ def draw_samples(grid, pictures):
         except (OSError, ValueError, SyntaxError) as error:
             axes.set_title(f"unreadable: {str(error)[:20]}", fontsize=7, color="red")
             continue
-        axes.imshow(picture, cmap="gray", interpolation="nearest" if picture.shape[0] < 150 else None)
+        axes.imshow(picture, cmap="gray",
+                    interpolation="nearest" if picture.shape[0] < 150 else None)
         axes.set_title(f"{step}", fontsize=9)
     row[0].annotate("Samples, by the number in the file's name", (0, 1), xycoords="axes fraction",
                     xytext=(0, 18), textcoords="offset points", fontsize=11)
@@ -325,13 +339,15 @@ def draw_silent(axes, weights):
             any_silent |= silent > 0
             y = at + (0.2 if axis else -0.2) if len(weight.silent) > 1 else at
             axes.barh(y, 100 * silent / total, 0.36, color="C3" if axis == 0 else "C1")
-            axes.annotate(f"axis {axis}: {silent} of {total}", (100 * silent / total, y), fontsize=6.5,
-                          xytext=(3, 0), textcoords="offset points", va="center",
+            axes.annotate(f"axis {axis}: {silent} of {total}", (100 * silent / total, y),
+                          fontsize=6.5, xytext=(3, 0), textcoords="offset points", va="center",
                           color="0.1" if silent else "0.5")
     name_rows(axes, weights)
     axes.set_yticklabels([])
     axes.set_xlim(0, 100)
-    axes.set_xlabel("slices of the weight that receive no gradient (%), newest checkpoint")
+    axes.set_xlabel("slices of the weight without gradient (%), newest checkpoint\n"
+                    "axis 0: outputs, axis 1: inputs; of a transposed convolution the reverse",
+                    fontsize=9)
     axes.set_title("Dead units" + ("" if any_silent else ": none"), loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
 
@@ -368,9 +384,9 @@ def draw_histogram(axes, weight, column, colours, labels):
     else:
         axes.set_ylim(bottom=0)
         axes.set_ylabel("% of elements", fontsize=7)
-    axes.set_xlabel({"weight": "value"}.get(column, column) + (" (log)" if second else ""), fontsize=7,
-                    labelpad=1)
-    axes.tick_params(labelsize=7)
+    axes.set_xlabel({"weight": "value"}.get(column, column) + (" (log)" if second else ""),
+                    fontsize=7, labelpad=1)
+    axes.tick_params(which="both", labelsize=7)
     annotate(axes, weight, column, series, finite, second)
 
 
@@ -382,7 +398,8 @@ def bin_edges(values, logarithmic, bins):
         return np.geomspace(low * 0.9, high * 1.1, bins + 1)
     if low == high:
         room = abs(low) * 0.5 or 0.5
-        return np.linspace(low - room, high + room, bins + 1)
+        return np.linspace(low - room, high + room,
+                           bins // 2 * 2 + 2)  # the value in the middle bin
     return np.linspace(low, high, bins + 1)
 
 
@@ -399,5 +416,5 @@ def annotate(axes, weight, column, series, finite, second):
         if second and zeros:
             notes.append(f"{100 * zeros / len(series[-1]):.3g} % exactly 0")
     if notes:
-        axes.annotate("\n".join(notes), (0.98, 0.95), xycoords="axes fraction", fontsize=7, color=colour,
-                      ha="right", va="top")
+        axes.annotate("\n".join(notes), (0.98, 0.95), xycoords="axes fraction", fontsize=7,
+                      color=colour, ha="right", va="top")

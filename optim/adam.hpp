@@ -8,30 +8,58 @@ struct AdamOptions {
   double beta1 = 0.9;     ///< decay of the first moment, in [0, 1)
   double beta2 = 0.999;   ///< decay of the second moment, in [0, 1)
   double epsilon = 1e-8;  ///< added to the root of the corrected second moment
+  bool amsgrad = false;   ///< divide by the largest second moment so far
+  double weight_decay = 0.0;
+  bool decoupled = false;  ///< see Optimizer on these
+  bool maximize = false;
+  bool frozen = false;
+  MissingGradient missing_gradient = MissingGradient::error;
 };
 
 /// Adam (Kingma and Ba 2015, algorithm 1), epsilon placed as there and in PyTorch:
 /// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²;
 /// p = p - learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
-/// State: `exp_avg/<parameter>` (m) and `exp_avg_sq/<parameter>` (v).
-class Adam : public Optimizer {
+/// AMSGrad (Reddi, Kale and Kumar 2018): w = max(w, v), and w in the place of v in the last line. As in
+/// PyTorch the maximum is that of v without its correction; the paper has no corrections at all.
+///
+/// State: `exp_avg/<parameter>` (m), `exp_avg_sq/<parameter>` (v), and with AMSGrad
+/// `max_exp_avg_sq/<parameter>` (w).
+class Adam : public OptimizerWith<AdamOptions> {
  public:
-  explicit Adam(const Variables& parameters, const AdamOptions& options = {});
+  /// Throws Error for an option out of its range.
+  explicit Adam(const Variables& parameters, const AdamOptions& options = {},
+                const std::vector<Group<AdamOptions>>& groups = {});
 
  protected:
-  void prepare(double learning_rate, std::int64_t step) override;
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  Adam(const char* kind, const Variables& parameters, const AdamOptions& options,
+       const std::vector<Group<AdamOptions>>& groups);
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>
-  void descend(const Block<T>& block) const;
+  void descend(Block<T> b) const;
+};
 
-  double beta1_;
-  double beta2_;
-  double epsilon_;
-  double rate_ = 0.0;          // learning rate over the first moment's correction
-  double root_inverse_ = 0.0;  // 1 / sqrt of the second moment's correction
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  bool amsgrad = false;
+  double weight_decay = 1e-2;
+  bool maximize = false;
+  bool frozen = false;
+  MissingGradient missing_gradient = MissingGradient::error;
+};
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), scaled by the learning rate as in
+/// PyTorch: p = (1 - learning_rate weight_decay) p before Adam's step. The same as Adam with
+/// `decoupled`, but for the default of `weight_decay`.
+class AdamW : public Adam {
+ public:
+  explicit AdamW(const Variables& parameters, const AdamWOptions& options = {},
+                 const std::vector<Group<AdamWOptions>>& groups = {});
 };
 
 }  // namespace mnemo::optim

@@ -1,135 +1,311 @@
 #include "mnemo/optim/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/grad.hpp"
+#include "mnemo/optim/detail/pieces.hpp"
 
 namespace mnemo::optim {
 namespace {
 
-// Elements of one block: enough to make up for handing it out, few enough to spread over threads.
-constexpr std::int64_t block_elements = 16384;
+// Beyond this a count is no longer exact as a double, which bias corrections compute in.
+constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+
+using mnemo::detail::fail;
 
 bool is_rate(double rate) { return rate >= 0.0 && std::isfinite(rate); }
 
-struct Piece {
-  std::size_t parameter;
-  std::int64_t begin;
-};
+void expect_float(const char* kind, const Variable& parameter) {
+  const DType dtype = parameter.tensor.dtype();
+  if (dtype == DType::float32 || dtype == DType::float64) return;
+  fail(kind, ": parameter '", parameter.name, "' is of ", dtype,
+       "; only float32 and float64 can be trained");
+}
+
+// Blocks of several parameters are written at once, so one tensor may not be there twice.
+void expect_distinct(const char* kind, const Variables& parameters) {
+  std::map<const Storage*, const Variable*> owners;
+  for (const Variable& parameter : parameters) {
+    const auto [owner, added] = owners.emplace(parameter.tensor.storage().get(), &parameter);
+    if (added) continue;
+    fail(kind, ": parameters '", owner->second->name, "' and '", parameter.name,
+         "' are the same tensor");
+  }
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text;
+}
 
 }  // namespace
 
-Optimizer::Optimizer(const char* kind, const Variables& parameters, double learning_rate)
+/// What one step does to one parameter.
+struct Optimizer::Job {
+  Tensor gradient;
+  void* parameter;
+  std::array<void*, Block<float>::max_moments> moments;
+  std::size_t group;
+  double learning_rate;
+  std::int64_t step;
+};
+
+Optimizer::Optimizer(const char* kind, const Variables& parameters, std::vector<GroupRules> groups)
     : kind_(kind),
       parameters_(parameters),
+      groups_(std::move(groups)),
+      group_of_(parameters.size(), 0),
       step_(zeros({}, DType::int64)),
-      learning_rate_(scalar(learning_rate, DType::float64)) {
-  if (parameters_.empty()) detail::fail(kind_, ": there are no parameters");
-  for (const Variable& parameter : parameters_) {
-    if (!parameter.tensor.requires_grad()) {
-      detail::fail(kind_, ": parameter '", parameter.name, "' requires no gradient");
-    }
-  }
-  if (!is_rate(learning_rate)) {
-    detail::fail(kind_, ": learning_rate ", learning_rate, " is not a finite number of at least 0");
-  }
+      skipped_(parameters.size()) {
+  if (parameters_.empty()) fail(kind_, ": there are no parameters");
+  for (const Variable& parameter : parameters_) expect_float(kind_, parameter);
+  expect_distinct(kind_, parameters_);
+  divide_into_groups();
+
   state_.add("step", step_);
-  state_.add("learning_rate", learning_rate_);
+  initial_.push_back(0.0);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    constexpr double unbounded = std::numeric_limits<double>::infinity();
+    expect_within("learning_rate", i, groups_[i].learning_rate, 0.0, unbounded);
+    expect_within("weight_decay", i, groups_[i].weight_decay, 0.0, unbounded);
+    rates_.push_back(scalar(groups_[i].learning_rate, DType::float64));
+    state_.add(i == 0 ? "learning_rate" : "learning_rate/" + groups_[i].name, rates_.back());
+    initial_.push_back(groups_[i].learning_rate);
+  }
 }
 
-void Optimizer::set_learning_rate(double rate) {
-  if (!is_rate(rate)) {
-    detail::fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
+std::string Optimizer::of_group(std::size_t group) const {
+  return group == 0 ? "" : " of group '" + groups_[group].name + "'";
+}
+
+void Optimizer::divide_into_groups() {
+  for (std::size_t group = 1; group < groups_.size(); ++group) {
+    const auto same_name = [&](const GroupRules& other) {
+      return other.name == groups_[group].name;
+    };
+    if (std::any_of(groups_.begin(), groups_.begin() + static_cast<std::ptrdiff_t>(group),
+                    same_name)) {
+      fail(kind_, ": there are two groups of the name '", groups_[group].name, "'");
+    }
+    for (const std::string& pattern : groups_[group].parameters) {
+      bool found = false;
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if (!matches(pattern, parameters_[i].name)) continue;
+        found = true;
+        if (group_of_[i] != 0 && group_of_[i] != group) {
+          fail(kind_, ": parameter '", parameters_[i].name, "' is in the groups '",
+               groups_[group_of_[i]].name, "' and '", groups_[group].name, "'");
+        }
+        group_of_[i] = group;
+      }
+      if (!found) {
+        fail(kind_, ": '", pattern, "'", of_group(group), " matches none of the ",
+             parameters_.size(), " parameters");
+      }
+    }
   }
-  *learning_rate_.mutable_data<double>() = rate;
+}
+
+const Tensor& Optimizer::rate_tensor(std::string_view group) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (groups_[i].name == group) return rates_[i];
+  }
+  fail(kind_, ": there is no group '", group, "'");
+}
+
+void Optimizer::set_learning_rate(double rate, std::string_view group) {
+  const Tensor& tensor = rate_tensor(group);
+  if (!is_rate(rate)) {
+    fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
+  }
+  *tensor.mutable_data<double>() = rate;
+}
+
+Variables Optimizer::learning_rates() const {
+  Variables rates;
+  for (std::size_t i = 0; i < groups_.size(); ++i) rates.add(state_[i + 1].name, rates_[i]);
+  return rates;
 }
 
 void Optimizer::reset(const std::string& pattern) {
-  for (const Variable& state : state_.select(pattern)) state.tensor.fill(0.0);
-}
-
-void Optimizer::add_moment(const std::string& name) {
-  std::vector<Tensor> tensors;
-  Variables named;
-  for (const Variable& parameter : parameters_) {
-    tensors.push_back(zeros_like(parameter.tensor));
-    named.add(parameter.name, tensors.back());
+  state_.select(pattern);  // throws where there is none
+  for (std::size_t i = 0; i < state_.size(); ++i) {
+    if (matches(pattern, state_[i].name)) state_[i].tensor.fill(initial_[i]);
   }
-  state_.add(name, named);
-  moments_.push_back(std::move(tensors));
 }
 
-void Optimizer::expect_within(const char* option, double value, double low, double high) const {
+void Optimizer::expect_within(const char* option, std::size_t group, double value, double low,
+                              double high) const {
   if (value >= low && value < high) return;
-  detail::fail(kind_, ": ", option, " ", value, " is outside [", low, ", ", high, ")");
+  fail(kind_, ": ", option, of_group(group), " is ", value, ", outside [", low, ", ", high, ")");
 }
 
-std::vector<Tensor> Optimizer::matched(const Variables& gradients) const {
-  std::vector<Tensor> result;
+void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wanted,
+                           const std::vector<double>& initial) {
+  std::vector<Tensor>& tensors = moments_.emplace_back(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const auto& [name, parameter] = parameters_[i];
+    const std::size_t group = group_of_[i];
+    if (!wanted[group]) continue;
+    tensors[i] = full(parameters_[i].tensor.shape(), initial[group], parameters_[i].tensor.dtype());
+    state_.add(name + "/" + parameters_[i].name, tensors[i]);
+    initial_.push_back(initial[group]);
+  }
+}
+
+void Optimizer::count_updates(const std::vector<bool>& wanted) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const std::size_t group = group_of_[i];
+    if (!wanted[group] || groups_[group].missing_gradient == MissingGradient::error) continue;
+    skipped_[i] = zeros({}, DType::int64);
+    state_.add("skipped/" + parameters_[i].name, skipped_[i]);
+    initial_.push_back(0.0);
+  }
+}
+
+bool Optimizer::is_frozen(std::size_t parameter) const {
+  return groups_[group_of_[parameter]].frozen || !parameters_[parameter].tensor.requires_grad();
+}
+
+// The gradient of a parameter, if it fits, in memory that the step does not write.
+Tensor Optimizer::checked(std::size_t parameter, const Tensor& gradient) const {
+  const auto& [name, tensor] = parameters_[parameter];
+  if (!(gradient.shape() == tensor.shape()) || gradient.dtype() != tensor.dtype()) {
+    fail(kind_, ": the gradient of '", name, "' is ", gradient.shape(), " of ", gradient.dtype(),
+         ", the parameter is ", tensor.shape(), " of ", tensor.dtype());
+  }
+  const auto shared = [&](const Tensor& other) {
+    return other.defined() && other.shares_storage_with(gradient);
+  };
+  bool written = false;
+  for (const Variable& other : parameters_) written = written || shared(other.tensor);
+  for (const auto& moment : moments_)
+    written = written || std::any_of(moment.begin(), moment.end(), shared);
+  return written ? gradient.clone() : gradient;
+}
+
+// The gradients in the order of the parameters; undefined for those that are left out.
+std::vector<Tensor> Optimizer::matched(const Variables& gradients) const {
+  std::vector<Tensor> result(parameters_.size());
+  std::vector<std::string> missing;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const std::string& name = parameters_[i].name;
     // Gradients nearly always come in the order of the parameters.
     const bool in_place = i < gradients.size() && gradients[i].name == name;
     const Tensor* const gradient = in_place ? &gradients[i].tensor : gradients.find(name);
-    if (!gradient) detail::fail(kind_, ": there is no gradient for parameter '", name, "'");
-    if (!(gradient->shape() == parameter.shape()) || gradient->dtype() != parameter.dtype()) {
-      detail::fail(kind_, ": the gradient of '", name, "' is ", gradient->shape(), " of ",
-                   gradient->dtype(), ", the parameter is ", parameter.shape(), " of ",
-                   parameter.dtype());
+    if (gradient) ++used;
+    if (is_frozen(i)) continue;
+    if (gradient) {
+      result[i] = checked(i, *gradient);
+    } else if (groups_[group_of_[i]].missing_gradient == MissingGradient::error) {
+      missing.push_back(name);
     }
-    result.push_back(*gradient);
   }
-  if (gradients.size() == parameters_.size()) return result;
+  if (!missing.empty()) {
+    fail(kind_, ": there is no gradient for ",
+         missing.size() == 1 ? "parameter " : "the parameters ", listed(missing));
+  }
+  if (used == gradients.size()) return result;
   for (const Variable& gradient : gradients) {
     if (!parameters_.contains(gradient.name)) {
-      detail::fail(kind_, ": gradient '", gradient.name, "' belongs to none of the parameters");
+      fail(kind_, ": gradient '", gradient.name, "' belongs to none of the parameters");
     }
   }
   return result;
 }
 
-void Optimizer::step(const Variables& gradients) {
-  const std::vector<Tensor> given = matched(gradients);
-  const double rate = learning_rate();
-  if (!is_rate(rate)) {
-    detail::fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
-  }
-  const std::int64_t step = ++*step_.mutable_data<std::int64_t>();
-  prepare(rate, step);
+std::int64_t Optimizer::updates(std::size_t parameter, std::int64_t step) const {
+  if (!skipped_[parameter].defined()) return step;
+  const std::int64_t skipped = *skipped_[parameter].data<std::int64_t>();
+  if (skipped >= 0 && skipped < step) return step - skipped;
+  fail(kind_, ": 'skipped/", parameters_[parameter].name, "' is ", skipped, " at step ", step,
+       "; it must be at least 0 and less");
+}
 
-  struct Target {
-    void* parameter;
-    std::array<void*, Block<float>::max_moments> moments{};
-  };
-  std::vector<Target> targets;
-  std::vector<Piece> pieces;
+std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradients,
+                                                std::int64_t step) const {
+  std::vector<Job> jobs;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    Target target{parameters_[i].tensor.mutable_raw(), {}};
-    for (std::size_t k = 0; k < moments_.size(); ++k) target.moments[k] = moments_[k][i].mutable_raw();
-    targets.push_back(target);
-    for (std::int64_t begin = 0; begin < given[i].elements(); begin += block_elements) {
-      pieces.push_back({i, begin});
+    if (!gradients[i].defined()) continue;
+    const std::size_t group = group_of_[i];
+    const double rate = rates_[group].item();
+    if (!is_rate(rate)) {
+      fail(kind_, ": learning_rate", of_group(group), " is ", rate,
+           ", not a finite number of at least 0");
     }
+    jobs.push_back({gradients[i], nullptr, {}, group, rate, updates(i, step)});
   }
-  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
-    const auto& [index, begin] = pieces[static_cast<std::size_t>(number)];
-    const Tensor& gradient = given[index];
-    const Target& target = targets[index];
-    detail::with_float_type(kind_, gradient.dtype(), [&]<class T>(std::type_identity<T>) {
-      const auto at = [start = begin](void* data) {
-        return data ? static_cast<T*>(data) + start : nullptr;
-      };
-      Block<T> block{.count = std::min(block_elements, gradient.elements() - begin),
-                     .parameter = at(target.parameter),
-                     .gradient = gradient.data<T>() + begin,
-                     .moments = {}};
-      for (std::size_t k = 0; k < moments_.size(); ++k) block.moments[k] = at(target.moments[k]);
-      update(block);
-    });
-  });
+  // Only now that nothing can fail any more: asking for memory to write counts as a write.
+  auto job = jobs.begin();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    job->parameter = parameters_[i].tensor.mutable_raw();
+    for (std::size_t k = 0; k < moments_.size(); ++k) {
+      if (moments_[k][i].defined()) job->moments[k] = moments_[k][i].mutable_raw();
+    }
+    ++job;
+  }
+  return jobs;
+}
+
+template <class T>
+void Optimizer::run(const Job& job, std::int64_t begin, std::int64_t end) const {
+  const GroupRules& rules = groups_[job.group];
+  const auto at = [begin](void* data) { return data ? static_cast<T*>(data) + begin : nullptr; };
+  Block<T> block{.count = end - begin,
+                 .parameter = at(job.parameter),
+                 .gradient = job.gradient.data<T>() + begin,
+                 .moments = {},
+                 .sign = T(rules.maximize ? -1 : 1),
+                 .coupled = T(rules.decoupled ? 0.0 : rules.weight_decay),
+                 .keep = T(rules.decoupled ? 1.0 - job.learning_rate * rules.weight_decay : 1.0),
+                 .learning_rate = job.learning_rate,
+                 .step = job.step,
+                 .group = job.group};
+  for (std::size_t k = 0; k < job.moments.size(); ++k) block.moments[k] = at(job.moments[k]);
+  update(block);
+}
+
+std::vector<std::string> Optimizer::step(const Variables& gradients) {
+  const std::vector<Tensor> given = matched(gradients);
+  if (steps() < 0 || steps() >= most_steps) {
+    fail(kind_, ": 'step' is ", steps(), ", which cannot be a number of steps taken");
+  }
+  const std::vector<Job> jobs = jobs_for(given, steps() + 1);
+  ++*step_.mutable_data<std::int64_t>();
+  std::vector<std::string> left_out;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].defined()) continue;
+    left_out.push_back(parameters_[i].name);
+    if (skipped_[i].defined()) ++*skipped_[i].mutable_data<std::int64_t>();
+  }
+
+  std::vector<std::int64_t> elements;
+  for (const Job& job : jobs) elements.push_back(job.gradient.elements());
+  const std::vector<detail::Piece> pieces = detail::pieces_of(elements);
+  mnemo::detail::parallel_blocks(
+      static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
+        const detail::Piece& piece = pieces[static_cast<std::size_t>(number)];
+        const Job& job = jobs[piece.tensor];
+        mnemo::detail::with_float_type(
+            kind_, job.gradient.dtype(),
+            [&]<class T>(std::type_identity<T>) { run<T>(job, piece.begin, piece.end); });
+      });
+  return left_out;
+}
+
+std::vector<std::string> Optimizer::minimize(const Tensor& loss) {
+  Variables trained;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!is_frozen(i)) trained.add(parameters_[i].name, parameters_[i].tensor);
+  }
+  return step(grad(loss, trained, {.allow_unused = true}));
 }
 
 }  // namespace mnemo::optim

@@ -6,26 +6,36 @@ namespace mnemo::optim {
 struct SgdOptions {
   double learning_rate = 1e-2;
   double momentum = 0.0;  ///< in [0, 1)
+  double dampening =
+      0.0;                ///< takes this part off each gradient that enters the momentum, in [0, 1)
+  bool nesterov = false;  ///< needs momentum, without dampening
+  double weight_decay = 0.0;
+  bool decoupled = false;  ///< see Optimizer on these
+  bool maximize = false;
+  bool frozen = false;
+  MissingGradient missing_gradient = MissingGradient::error;
 };
 
-/// Stochastic gradient descent, with momentum as PyTorch writes it:
-/// m = momentum m + g;  p = p - learning_rate m  (p - learning_rate g without momentum).
+/// Stochastic gradient descent, with momentum (Sutskever et al. 2013) as PyTorch writes it:
+/// m = momentum m + (1 - dampening) g;  p = p - learning_rate m. The first update is not dampened.
+/// Nesterov: p = p - learning_rate (g + momentum m). Without momentum: p = p - learning_rate g.
+///
 /// State with momentum: `momentum_buffer/<parameter>`.
-class Sgd : public Optimizer {
+/// Unlike PyTorch, which makes the buffer at the first step, it is there from the start, as zeros; what
+/// is put in before the first step counts.
+class Sgd : public OptimizerWith<SgdOptions> {
  public:
-  explicit Sgd(const Variables& parameters, const SgdOptions& options = {});
+  /// Throws Error for an option out of its range, for Nesterov without momentum or with dampening.
+  explicit Sgd(const Variables& parameters, const SgdOptions& options = {},
+               const std::vector<Group<SgdOptions>>& groups = {});
 
  protected:
-  void prepare(double learning_rate, std::int64_t step) override;
-  void update(const Block<float>& block) const override { descend(block); }
-  void update(const Block<double>& block) const override { descend(block); }
+  void update(const Block<float>& block) const override;
+  void update(const Block<double>& block) const override;
 
  private:
   template <class T>
-  void descend(const Block<T>& block) const;
-
-  double momentum_;
-  double rate_ = 0.0;
+  void descend(Block<T> b) const;
 };
 
 }  // namespace mnemo::optim

@@ -5,6 +5,7 @@
 #include <utility>
 #include <xsimd/xsimd.hpp>
 
+#include "mnemo/core/detail/batch_math.hpp"
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/spans.hpp"
@@ -34,42 +35,12 @@ std::tuple<Functions...> derivatives(Functions... functions) {
   return {functions...};
 }
 
-// What lambdas find for batches beside xsimd's own functions; for tensors there are functions of the
-// same names.
-template <class T, class A>
-xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, const xsimd::batch<T, A>& yes,
-                         const xsimd::batch<T, A>& no) {
-  return xsimd::select(condition, yes, no);
-}
-template <class T, class A>
-xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, const xsimd::batch<T, A>& yes,
-                         double no) {
-  return xsimd::select(condition, yes, xsimd::batch<T, A>(static_cast<T>(no)));
-}
-template <class T, class A>
-xsimd::batch<T, A> maximum(const xsimd::batch<T, A>& a, const xsimd::batch<T, A>& b) {
-  return where((a > b) || (a != a), a, b);  // NaN of either side goes through
-}
-template <class T, class A>
-xsimd::batch<T, A> maximum(const xsimd::batch<T, A>& a, double b) {
-  return maximum(a, xsimd::batch<T, A>(static_cast<T>(b)));
-}
-template <class T, class A>
-xsimd::batch<T, A> square(const xsimd::batch<T, A>& a) {
-  return a * a;
-}
-template <class T, class A>
-xsimd::batch<T, A> sigmoid(const xsimd::batch<T, A>& x) {
-  return 1.0 / (1.0 + exp(-x));
-}
-
 // Which of `count` operands the derivative F reads, as bits; found by offering it everything first
 // and Unused in place of more and more operands until it accepts.
 template <class F, unsigned mask, std::size_t... i>
 constexpr bool accepts(std::index_sequence<i...>) {
-  return std::is_invocable_v<
-      const F&, const Tensor&,
-      std::conditional_t<(mask >> i & 1u) != 0, const Tensor&, Unused>...>;
+  return std::is_invocable_v<const F&, const Tensor&,
+                             std::conditional_t<(mask >> i & 1u) != 0, const Tensor&, Unused>...>;
 }
 template <class F, std::size_t count, unsigned mask = (1u << count) - 1>
 constexpr unsigned operands_read() {
@@ -87,8 +58,9 @@ constexpr unsigned operands_read() {
 // computed in a padded one, so that each element goes through the same instructions wherever it
 // stands.
 template <class T, std::size_t count, class F, std::size_t... i>
-void map_run(T* result, std::array<const T*, count> operands, const std::array<bool, count>& advances,
-             std::int64_t length, const F& f, std::index_sequence<i...>) {
+void map_run(T* result, std::array<const T*, count> operands,
+             const std::array<bool, count>& advances, std::int64_t length, const F& f,
+             std::index_sequence<i...>) {
   using Batch = xsimd::batch<T>;
   constexpr auto width = static_cast<std::int64_t>(Batch::size);
   alignas(64) T constants[count][Batch::size];
@@ -141,12 +113,12 @@ Tensor map(const char* name, const Shape& shape, const F& f,
     return result;
   }
   const Walk<count> walk = plan_walk<count>(name, shape, shapes);
-  for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, count> offsets,
-                         std::int64_t length) {
-    std::array<const T*, count> operands;
-    for (std::size_t k = 0; k < count; ++k) operands[k] = data[k] + offsets[k];
-    map_run(out + at, operands, walk.advances, length, f, indices);
-  });
+  for_each_run(walk,
+               [&](std::int64_t at, std::array<std::int64_t, count> offsets, std::int64_t length) {
+                 std::array<const T*, count> operands;
+                 for (std::size_t k = 0; k < count; ++k) operands[k] = data[k] + offsets[k];
+                 map_run(out + at, operands, walk.advances, length, f, indices);
+               });
   return result;
 }
 
@@ -230,7 +202,8 @@ Tensor elementwise(const char* name, const Value& value, const std::tuple<F...>&
                       .only = mask};
   const auto rule = [name, derivatives](Pullback& back) {
     const auto each = [&]<std::size_t... k>(std::index_sequence<k...>) {
-      (back.to(k, [&] { return derivative<count + 1>(back, name, std::get<k>(derivatives)); }), ...);
+      (back.to(k, [&] { return derivative<count + 1>(back, name, std::get<k>(derivatives)); }),
+       ...);
     };
     each(std::make_index_sequence<count>{});
   };

@@ -58,7 +58,7 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
   std::string header = "step";
   for (const std::string& column : columns) header += "," + column;
   header += "\n";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
   if (descriptor_ < 0) fail(path_, errno);
   try {
     open_at(header, step);
@@ -71,6 +71,9 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
 CsvLog::~CsvLog() { ::close(descriptor_); }
 
 void CsvLog::open_at(const std::string& header, std::int64_t step) {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail(path_, errno);
+  if (!S_ISREG(status.st_mode)) throw mnemo::Error(path_.string() + ": not a regular file");
   const std::string text = read_all(path_, descriptor_);
   Kept kept{0, 0};
   if (text.starts_with(header)) {

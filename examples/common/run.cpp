@@ -169,6 +169,7 @@ void TrainingRun::run_until(std::int64_t last_step) {
          std::to_string(first_step_) + " rows before this step are missing");
   }
   cut_back_to(first_step_);
+  if (!resumed_) save();  // a run that is killed before its first checkpoint has its seed in this one
   progress_ = std::make_unique<Progress>(columns_, first_step_, last_step_);
 }
 
@@ -209,8 +210,9 @@ void TrainingRun::save_if_due() {
 
 void TrainingRun::save() {
   log_->sync();  // first: a checkpoint must not be newer than the log
-  const auto keep = static_cast<std::size_t>(options_.keep);
-  checkpoint_ = mnemo::io::CheckpointManager(folder_, {.keep = keep}).save(step(), state_);
+  mnemo::io::ManagerOptions manager;
+  manager.keep = static_cast<std::size_t>(options_.keep);
+  checkpoint_ = mnemo::io::CheckpointManager(folder_, manager).save(step(), state_);
   saved_step_ = step();
 }
 

@@ -65,7 +65,9 @@ class TrainingRun {
   std::int64_t step() const;
   const mnemo::Variables& state() const { return state_; }
 
-  /// Runs until `last_step`: opens the log, as it was at the present step.
+  /// Runs until `last_step`: opens the log, as it was at the present step. A new run saves its first
+  /// checkpoint now, so that from its first step on it can be resumed without its options' being given
+  /// again.
   void run_until(std::int64_t last_step);
   /// Whether there is another step to make. False too when a signal asked to stop.
   bool goes_on() const;

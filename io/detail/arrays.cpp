@@ -12,6 +12,7 @@
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/bytes.hpp"
 #include "mnemo/io/detail/inflater.hpp"
+#include "mnemo/io/detail/shown.hpp"
 #include "mnemo/io/detail/zip_reader.hpp"
 
 namespace mnemo::detail {
@@ -67,7 +68,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
   stored.comment = std::move(directory.comment);
   for (ZipMember& member : directory.members) {
     StoredArray array{.name = key_of(member.name),
-                      .where = text(file->name(), ": '", member.name, "'"),
+                      .where = text(file->name(), ": '", shown(member.name), "'"),
                       .header = {},
                       .file = file,
                       .begin = member.begin,
@@ -136,7 +137,7 @@ void refuse_equal_names(const StoredArrays& stored) {
   std::unordered_set<std::string_view> names;
   for (const StoredArray& array : stored.arrays) {
     if (!names.insert(array.name).second) {
-      fail(stored.where, ": there are two arrays '", array.name, "'");
+      fail(stored.where, ": there are two arrays '", shown(array.name), "'");
     }
   }
 }
@@ -154,11 +155,7 @@ std::uint32_t crc_of(const void* data, std::size_t count) {
 }
 
 void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
-  std::shared_ptr<const InputFile> file = array.file;
-  if (!file) {
-    file = std::make_shared<const InputFile>(fs::path(array.where));
-    if (file->size() != array.packed) fail(array.where, ": changed while it was read");
-  }
+  const std::shared_ptr<const InputFile> file = file_of(array);
   auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
   const auto count = static_cast<std::size_t>(piece.end - piece.begin);
   if (array.deflated) {
@@ -225,6 +222,13 @@ StoredArrays open_arrays(const fs::path& path) {
   }
   refuse_equal_names(stored);
   return stored;
+}
+
+std::shared_ptr<const InputFile> file_of(const StoredArray& array) {
+  if (array.file) return array.file;
+  auto file = std::make_shared<const InputFile>(fs::path(array.where));
+  if (file->size() != array.packed) fail(array.where, ": changed while it was read");
+  return file;
 }
 
 void refuse_bombs(const StoredArrays& stored) {

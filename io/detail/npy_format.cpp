@@ -232,7 +232,10 @@ bool is_npy(std::span<const std::byte> start) {
 
 std::size_t npy_header_size(std::span<const std::byte> start, const std::string& where) {
   if (!is_npy(start)) fail(where, ": no .npy file (it does not begin with NumPy's magic bytes)");
-  if (start.size() < npy_start_bytes) fail(where, ": ends within the header; it is truncated");
+  const auto need = [&](std::size_t count) {
+    if (start.size() < count) fail(where, ": ends within the header; it is truncated");
+  };
+  need(10);
   const unsigned major = byte(start, 6);
   const unsigned minor = byte(start, 7);
   if (major < 1 || major > 3 || minor != 0) {
@@ -240,7 +243,9 @@ std::size_t npy_header_size(std::span<const std::byte> start, const std::string&
   }
   std::size_t length = byte(start, 8) | byte(start, 9) << 8;
   if (major == 1) return 10 + length;
-  length |= static_cast<std::size_t>(byte(start, 10)) << 16 | static_cast<std::size_t>(byte(start, 11)) << 24;
+  need(npy_start_bytes);
+  length |= static_cast<std::size_t>(byte(start, 10)) << 16;
+  length |= static_cast<std::size_t>(byte(start, 11)) << 24;
   if (length > npy_most_header_bytes) {
     fail(where, ": a header of ", length, " bytes; at most ", npy_most_header_bytes, " can be read");
   }

@@ -18,7 +18,7 @@ struct NpyHeader {
   std::uint64_t data_bytes = 0;
 };
 
-/// How many bytes must be there before `npy_header_size` can be asked.
+/// How many bytes `npy_header_size` looks at, at most.
 inline constexpr std::size_t npy_start_bytes = 12;
 /// Longer headers are refused: dtype and shape of a supported array fit many times.
 inline constexpr std::size_t npy_most_header_bytes = 64 * 1024;

@@ -6,6 +6,7 @@
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/bytes.hpp"
+#include "mnemo/io/detail/shown.hpp"
 
 namespace mnemo::detail {
 namespace {
@@ -64,15 +65,6 @@ std::string_view method_name(unsigned method) {
     case 99: return "AES encryption";
     default: return "an unknown method";
   }
-}
-
-/// A name in a message: without line feeds and terminal escapes, and not for ever.
-std::string shown(std::string_view name) {
-  std::string text;
-  for (const char c : name.substr(0, 200)) {
-    text += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
-  }
-  return text;
 }
 
 /// Where the central directory is.

@@ -7,14 +7,16 @@ import numpy as np
 # ------------------------------------------------------------------------------------- convolution
 
 def conv2d(x, w, bias, stride, padding, dilation=(1, 1), groups=1):
-    """y[n,o,i,j] = bias[o] + sum over c,a,b of x[n,c,i*s+a*d-p,j*s+b*d-p] w[o,c,a,b]; zeros outside."""
+    """y[n,o,i,j] = bias[o] + sum over c,a,b of x[n,c,i*s+a*d-p,j*s+b*d-p] w[o,c,a,b], where x is
+    zero outside."""
     batch, _, height, width = x.shape
     outs, ins, kh, kw = w.shape
     rows = (height + 2 * padding[0] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
     columns = (width + 2 * padding[1] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
     y = np.zeros((batch, outs, rows, columns))
     for n, o, i, j, c, a, b in np.ndindex(batch, outs, rows, columns, ins, kh, kw):
-        r, s = i * stride[0] + a * dilation[0] - padding[0], j * stride[1] + b * dilation[1] - padding[1]
+        r = i * stride[0] + a * dilation[0] - padding[0]
+        s = j * stride[1] + b * dilation[1] - padding[1]
         if 0 <= r < height and 0 <= s < width:
             y[n, o, i, j] += x[n, o // (outs // groups) * ins + c, r, s] * w[o, c, a, b]
     return y + bias[None, :, None, None]
@@ -26,7 +28,8 @@ def conv2d_gradients(x, w, u, stride, padding, dilation=(1, 1), groups=1):
     outs, ins, kh, kw = w.shape
     dx, dw = np.zeros(x.shape), np.zeros(w.shape)
     for n, o, i, j, c, a, b in np.ndindex(*u.shape, ins, kh, kw):
-        r, s = i * stride[0] + a * dilation[0] - padding[0], j * stride[1] + b * dilation[1] - padding[1]
+        r = i * stride[0] + a * dilation[0] - padding[0]
+        s = j * stride[1] + b * dilation[1] - padding[1]
         if 0 <= r < height and 0 <= s < width:
             channel = o // (outs // groups) * ins + c
             dx[n, channel, r, s] += u[n, o, i, j] * w[o, c, a, b]
@@ -35,7 +38,8 @@ def conv2d_gradients(x, w, u, stride, padding, dilation=(1, 1), groups=1):
 
 
 def conv_transpose2d(x, w, bias, stride, padding, output_padding=(0, 0)):
-    """Every x[n,c,i,j] adds x * w[c,o,a,b] at y[n,o,i*s+a-p,j*s+b-p]; what falls outside is lost."""
+    """Every x[n,c,i,j] adds x * w[c,o,a,b] at y[n,o,i*s+a-p,j*s+b-p]; what falls outside is
+    lost."""
     batch, ins, height, width = x.shape
     _, outs, kh, kw = w.shape
     rows = (height - 1) * stride[0] - 2 * padding[0] + kh + output_padding[0]
@@ -68,7 +72,8 @@ def per_channel(x):
 
 
 def batch_norm(x, gamma, beta, eps, mean=None, variance=None):
-    """y, mean and variance (divided by n) per channel; with `mean` and `variance` given, by those."""
+    """y, mean and variance (divided by n) per channel; with `mean` and `variance` given, by
+    those."""
     y, means, variances = np.zeros(x.shape), [], []
     for c, values in enumerate(per_channel(x)):
         m = values.sum() / len(values) if mean is None else mean[c]
@@ -87,8 +92,8 @@ def running_statistics(x, mean, variance, momentum, old_mean, old_variance):
 
 
 def batch_norm_gradients(x, gamma, eps, u):
-    """The derivatives of sum(u * batch_norm(x)) by x, gamma and beta: Ioffe and Szegedy (2015), section
-    3, step by step through the variance and the mean."""
+    """The derivatives of sum(u * batch_norm(x)) by x, gamma and beta: Ioffe and Szegedy (2015),
+    section 3, step by step through the variance and the mean."""
     dx, dgamma, dbeta = np.zeros(x.shape), np.zeros(gamma.shape), np.zeros(gamma.shape)
     for c in range(x.shape[1]):
         values, g = x[:, c], u[:, c]
@@ -118,8 +123,8 @@ def softmax_cross_entropy(logits, labels):
 
 
 def bce_with_logits(logits, targets):
-    """The mean of -t log s(x) - (1 - t) log(1 - s(x)) with s the logistic function, and its derivative.
-    log s(x) = min(x, 0) - log(1 + exp(-|x|))."""
+    """The mean of -t log s(x) - (1 - t) log(1 - s(x)) with s the logistic function, and its
+    derivative. log s(x) = min(x, 0) - log(1 + exp(-|x|))."""
     tail = np.log1p(np.exp(-np.abs(logits)))
     log_yes, log_no = np.minimum(logits, 0) - tail, np.minimum(-logits, 0) - tail
     loss = -(targets * log_yes + (1 - targets) * log_no).mean()
@@ -127,8 +132,8 @@ def bce_with_logits(logits, targets):
 
 
 # --------------------------------------------------------------------------------------- optimizers
-# One function per rule: (p, g, state, t, o) -> new p. `state` maps PyTorch's words to arrays, all zero
-# at first (except where the rule says otherwise); t counts from 1; o holds the options.
+# One function per rule: (p, g, state, t, o) -> new p. `state` maps PyTorch's words to arrays, all
+# zero at first; t counts from 1; o holds the options.
 
 def sgd(p, g, state, t, o):
     g = g + o["weight_decay"] * p
@@ -136,13 +141,15 @@ def sgd(p, g, state, t, o):
         # PyTorch starts the buffer with the first gradient, undampened.
         state["momentum_buffer"] = g if t == 1 else \
             o["momentum"] * state["momentum_buffer"] + (1 - o["dampening"]) * g
-        g = g + o["momentum"] * state["momentum_buffer"] if o["nesterov"] else state["momentum_buffer"]
+        buffer = state["momentum_buffer"]
+        g = g + o["momentum"] * buffer if o["nesterov"] else buffer
     return p - o["learning_rate"] * g
 
 
 def adam(p, g, state, t, o):
-    """Kingma and Ba (2015), algorithm 1, epsilon added after the bias correction of the root; AMSGrad as
-    Reddi, Kale and Kumar (2018), with the bias correction after the maximum, as PyTorch has it."""
+    """Kingma and Ba (2015), algorithm 1, epsilon added after the bias correction of the root;
+    AMSGrad as Reddi, Kale and Kumar (2018), with the bias correction after the maximum, as PyTorch
+    has it."""
     if o["decoupled"]:  # Loshchilov and Hutter (2019)
         p = p - o["learning_rate"] * o["weight_decay"] * p
     else:
@@ -158,7 +165,8 @@ def adam(p, g, state, t, o):
 
 
 def rmsprop(p, g, state, t, o):
-    """Tieleman and Hinton (2012); centred as Graves (2013), but epsilon outside the root as in PyTorch."""
+    """Tieleman and Hinton (2012); centred as Graves (2013), but epsilon outside the root as in
+    PyTorch."""
     g = g + o["weight_decay"] * p
     state["square_avg"] = o["alpha"] * state["square_avg"] + (1 - o["alpha"]) * g * g
     root = np.sqrt(state["square_avg"])

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the golden values (*.npz) that tests/golden_test.cpp holds mnemo against.
 
-    generate.py            writes them beside this file
-    generate.py --check    compares what it would write with what is there; exit status 1 if they differ
+    generate.py            writes them beside this file generate.py --check    compares what it
+    would write with what is there; exit status 1 if they differ
 
 Every file is a flat list of arrays. Inputs and options come first, what is expected is under
 `expected/`. Everything is computed in float64 by definitions.py. dcgan_10_steps_*.npz is another
@@ -11,12 +11,11 @@ matter: record_dcgan.py records it from PyTorch.
 import os
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[0] = HERE
-
 import numpy as np
 
 import definitions as d
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def values(seed, shape, low=-1.0, high=1.0):
@@ -55,8 +54,8 @@ def conv2d():
         y = d.conv2d(x, w, bias, stride, padding, dilation, groups)
         u = values(seed + 60, y.shape)
         dx, dw, dbias = d.conv2d_gradients(x, w, u, stride, padding, dilation, groups)
-        put(file, name, x=x, weight=w, bias=bias, upstream=u, stride=pair(stride), padding=pair(padding),
-            dilation=pair(dilation), groups=np.int64(groups))
+        put(file, name, x=x, weight=w, bias=bias, upstream=u, stride=pair(stride),
+            padding=pair(padding), dilation=pair(dilation), groups=np.int64(groups))
         put(file, name + "/expected", y=y, x_gradient=dx, weight_gradient=dw, bias_gradient=dbias)
     return file
 
@@ -76,8 +75,8 @@ def conv_transpose2d():
         y = d.conv_transpose2d(x, w, bias, stride, padding, extra)
         u = values(seed + 60, y.shape)
         dx, dw, dbias = d.conv_transpose2d_gradients(x, w, u, stride, padding)
-        put(file, name, x=x, weight=w, bias=bias, upstream=u, stride=pair(stride), padding=pair(padding),
-            output_padding=pair(extra))
+        put(file, name, x=x, weight=w, bias=bias, upstream=u, stride=pair(stride),
+            padding=pair(padding), output_padding=pair(extra))
         put(file, name + "/expected", y=y, x_gradient=dx, weight_gradient=dw, bias_gradient=dbias)
     return file
 
@@ -126,7 +125,8 @@ STEPS = 20
 SGD = dict(learning_rate=0.05, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0)
 ADAM = dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0,
             decoupled=False, amsgrad=False)
-RMSPROP = dict(learning_rate=0.01, alpha=0.99, epsilon=1e-8, weight_decay=0.0, momentum=0.0, centered=False)
+RMSPROP = dict(learning_rate=0.01, alpha=0.99, epsilon=1e-8, weight_decay=0.0, momentum=0.0,
+               centered=False)
 ADAGRAD = dict(learning_rate=0.05, learning_rate_decay=0.0, epsilon=1e-10, weight_decay=0.0,
                initial_accumulator=0.0)
 LION = dict(learning_rate=0.003, beta1=0.9, beta2=0.99, weight_decay=0.0)
@@ -145,13 +145,15 @@ TRAJECTORIES = {  # name: rule, options, state
     "adam_weight_decay": (d.adam, dict(ADAM, weight_decay=0.1), ("exp_avg", "exp_avg_sq")),
     "adam_maximize": (d.adam, dict(ADAM, maximize=True), ("exp_avg", "exp_avg_sq")),
     "adam_large_epsilon": (d.adam, dict(ADAM, epsilon=0.1), ("exp_avg", "exp_avg_sq")),
-    "amsgrad": (d.adam, dict(ADAM, beta2=0.9, amsgrad=True), ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
+    "amsgrad": (d.adam, dict(ADAM, beta2=0.9, amsgrad=True),
+                ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
     "adamw": (d.adam, dict(ADAM, weight_decay=0.1, decoupled=True), ("exp_avg", "exp_avg_sq")),
     "adamw_amsgrad": (d.adam, dict(ADAM, beta2=0.9, weight_decay=0.1, decoupled=True, amsgrad=True),
                       ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
     "rmsprop": (d.rmsprop, RMSPROP, ("square_avg",)),
     "rmsprop_weight_decay": (d.rmsprop, dict(RMSPROP, weight_decay=0.1), ("square_avg",)),
-    "rmsprop_centered": (d.rmsprop, dict(RMSPROP, alpha=0.9, centered=True), ("square_avg", "grad_avg")),
+    "rmsprop_centered": (d.rmsprop, dict(RMSPROP, alpha=0.9, centered=True),
+                         ("square_avg", "grad_avg")),
     "rmsprop_momentum": (d.rmsprop, dict(RMSPROP, momentum=0.9), ("square_avg", "momentum_buffer")),
     "rmsprop_centered_momentum": (d.rmsprop, dict(RMSPROP, alpha=0.9, centered=True, momentum=0.9),
                                   ("square_avg", "grad_avg", "momentum_buffer")),
@@ -198,7 +200,8 @@ FILES = {"conv2d": conv2d, "conv_transpose2d": conv_transpose2d, "batch_norm": b
 
 
 def differences(path, made):
-    """What keeps the file from being what this program makes; NumPy versions may round differently."""
+    """What keeps the file from being what this program makes; NumPy versions may round
+    differently."""
     if not os.path.exists(path):
         return ["is missing"]
     with np.load(path, allow_pickle=False) as stored:
@@ -209,7 +212,8 @@ def differences(path, made):
         for name, array in made.items():
             there = stored[name]
             if there.shape != array.shape or there.dtype != array.dtype:
-                found.append(f"{name}: {there.dtype} {there.shape}, expected {array.dtype} {array.shape}")
+                found.append(
+                    f"{name}: {there.dtype} {there.shape}, expected {array.dtype} {array.shape}")
             elif not np.allclose(there, array, rtol=1e-12, atol=1e-13):
                 found.append(f"{name}: differs by up to {np.abs(there - array).max():.3g}")
         return found

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Records ten steps of a small DCGAN from PyTorch: dcgan_10_steps_float64.npz and ..._float32.npz.
 
-Needs torch, so the tests do not run it; they hold mnemo against the two files (made with torch 1.13 on one
-thread). The networks, with the names of the tensors:
+Needs torch, so the tests do not run it; they hold mnemo against the two files (made with torch 1.13
+on one thread). The networks, with the names of the tensors:
 
   generator      z [8, 5] -> project: Dense(5, 54) -> [6, 3, 3] -> norm1: BatchNorm2d(6) -> ReLU
-                 -> up1: ConvTranspose2d(6, 4, kernel 4, stride 2, padding 1, no bias) -> norm2 -> ReLU
-                 -> up2: ConvTranspose2d(4, 1, kernel 4, stride 2, padding 1) -> tanh: [8, 1, 12, 12]
+                 -> up1: ConvTranspose2d(6, 4, kernel 4, stride 2, padding 1, no bias)
+                 -> norm2: BatchNorm2d(4) -> ReLU
+                 -> up2: ConvTranspose2d(4, 1, kernel 4, stride 2, padding 1)
+                 -> tanh: [8, 1, 12, 12]
   discriminator  down1: Conv2d(1, 4, kernel 4, stride 2, padding 1) -> LeakyReLU(0.2)
-                 -> down2: Conv2d(4, 6, kernel 4, stride 2, padding 1, no bias) -> norm: BatchNorm2d(6)
-                 -> LeakyReLU(0.2) -> flatten -> score: Dense(54, 1)
+                 -> down2: Conv2d(4, 6, kernel 4, stride 2, padding 1, no bias)
+                 -> norm: BatchNorm2d(6) -> LeakyReLU(0.2) -> flatten -> score: Dense(54, 1)
 
-Each step: fake = G(z[t]); loss D = bce(D(real[t]), 1) + bce(D(fake cut off), 0); Adam on D; then loss
-G = bce(D(fake), 1) with the new D; Adam on G. The arrays:
+Each step: fake = G(z[t]); loss D = bce(D(real[t]), 1) + bce(D(fake cut off), 0); Adam on D; then
+loss G = bce(D(fake), 1) with the new D; Adam on G. The arrays:
 
   z [10, 8, 5], real [10, 8, 1, 12, 12], options/learning_rate, options/beta1, options/beta2
   start/<network>/<parameter or running statistic>           before the first step
@@ -21,10 +23,6 @@ G = bce(D(fake), 1) with the new D; Adam on G. The arrays:
   expected/<network>_optimizer/exp_avg/<parameter> [10, ...], and exp_avg_sq alike
 """
 import os
-import sys
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[0] = HERE
 
 import numpy as np
 import torch
@@ -32,6 +30,7 @@ from torch import nn
 
 from generate import values
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS, BATCH = 10, 8
 
 
@@ -92,7 +91,8 @@ def record(dtype):
     file = {"z": z.numpy(), "real": real.numpy()}
     file.update({f"options/{key}": np.asarray(value) for key, value in options.items()})
     for name, network in networks.items():
-        file.update({f"start/{name}/{key}": t.numpy().copy() for key, t in tensors(network).items()})
+        for key, tensor in tensors(network).items():
+            file[f"start/{name}/{key}"] = tensor.numpy().copy()
     expected = {}
 
     def note(key, tensor):

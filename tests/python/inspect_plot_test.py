@@ -74,7 +74,8 @@ class Plotting(InFolder):
         state["discriminator/constant"] = np.full(5, 2.0)
         state["discriminator/huge"] = np.array([1e300, -1e300, 1.0])
         state["a$b/x_{"] = np.arange(5.0)
-        folder = self.run_folder([(1.0, float("nan")), (float("inf"), 2.0), (1.0, 2.0)], [(1, state)])
+        folder = self.run_folder([(1.0, float("nan")), (float("inf"), 2.0), (1.0, 2.0)],
+                                 [(1, state)])
         with open(os.path.join(folder, "losses.csv"), "a") as file:
             file.write("4,1.2")
         with open(os.path.join(folder, "samples_00000001.png"), "wb") as file:
@@ -116,7 +117,9 @@ class Judging(unittest.TestCase):
         self.assertEqual(PLOTS.silent_slices(second), [(0, 2, 6), (1, 1, 4)])
 
     def test_moments_find_their_weights(self):
-        weights = {"generator/up1/weight": (3, 4), "discriminator/up1/weight": (3, 4), "net/w": (2,)}
+        weights = {
+            "generator/up1/weight": (3, 4), "discriminator/up1/weight": (3, 4), "net/w": (2,)
+        }
         owner = PLOTS.owner
         self.assertEqual(owner("generator_optimizer", "up1/weight", (3, 4), weights),
                          "generator/up1/weight")

@@ -51,8 +51,10 @@ def training_state(step=3, seed=0):
             state[f"{network}/{name}"] = random.normal(size=shape).astype(np.float32)
         state[f"{network}/norm/running_mean"] = random.normal(size=6).astype(np.float32)
         for name, shape in (("up1/weight", (6, 4, 4, 4)), ("up1/bias", (4,))):
-            state[f"{network}_optimizer/exp_avg/{name}"] = random.normal(size=shape).astype(np.float32)
-            state[f"{network}_optimizer/exp_avg_sq/{name}"] = random.random(shape).astype(np.float32)
+            state[f"{network}_optimizer/exp_avg/{name}"] = random.normal(size=shape).astype(
+                np.float32)
+            state[f"{network}_optimizer/exp_avg_sq/{name}"] = random.random(shape).astype(
+                np.float32)
         state[f"{network}_optimizer/step"] = np.array(step)
         state[f"{network}_optimizer/learning_rate"] = np.array(2e-4)
     state["random/latent/state"] = np.array([2**64 - 1, 3], np.uint64)
@@ -107,7 +109,9 @@ class Listing(InFolder):
 
     def test_statistics_are_those_of_numpy_for_every_dtype(self):
         for save in (np.savez, np.savez_compressed):
-            tensors = {t["name"]: t for t in self.listed(self.save("odd.npz", ODD, save))["tensors"]}
+            tensors = {
+                t["name"]: t for t in self.listed(self.save("odd.npz", ODD, save))["tensors"]
+            }
             self.assertEqual(list(tensors), list(ODD))
             for name, array in ODD.items():
                 t = tensors[name]
@@ -151,7 +155,8 @@ class Listing(InFolder):
         path = self.save("state.npz", training_state())
         _, out, _ = run("ls", path, "*_optimizer/step", "random/*")
         self.assertEqual(out.split("\n\n")[0].count("\n"), 3)
-        self.assertIn("did you mean generator/up1/weight", self.refused("ls", path, "generator/up/weight"))
+        self.assertIn("did you mean generator/up1/weight",
+                      self.refused("ls", path, "generator/up/weight"))
 
     def test_every_form_of_a_checkpoint_reads_the_same(self):
         state = training_state()
@@ -223,8 +228,10 @@ class Comparing(InFolder):
         self.assertEqual(rows["inf"], ["1", "2", "inf", "inf"])
 
     def test_names_shapes_and_dtypes(self):
-        a = {"same": np.zeros(2), "gone": np.zeros(2), "shape": np.zeros((2, 3)), "type": np.ones(2),
-             "text": np.array(["a"])}
+        a = {
+            "same": np.zeros(2), "gone": np.zeros(2), "shape": np.zeros((2, 3)), "type": np.ones(2),
+            "text": np.array(["a"])
+        }
         b = {"same": np.zeros(2), "new": np.zeros(2), "shape": np.zeros(6),
              "type": np.ones(2, np.float32), "text": np.array(["b"])}
         status, rows, out = self.differ(a, b)
@@ -373,7 +380,8 @@ class BadFiles(InFolder):
         for text in ("{ 'shape' : (2 ,) ,\"fortran_order\":False, 'descr':'<f4' , }\n",
                      "{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }   \n"):
             for version in (1, 2, 3):
-                path = self.write("x.npy", self.header(text, version) + np.float32([3, 4]).tobytes())
+                path = self.write("x.npy",
+                                  self.header(text, version) + np.float32([3, 4]).tobytes())
                 self.assertIn("[3. 4.]", run("show", path)[1])
 
     def test_cut_and_damaged_files_never_give_a_traceback(self):
@@ -400,8 +408,9 @@ class AsAProgram(InFolder):
         for folder in (os.path.dirname(SCRIPT), self.folder):
             found = start("ls", path, cwd=folder)
             self.assertEqual((found.returncode, found.stderr), (0, ""))
-        code = ("import inspect, numpy; inspect.signature(numpy.sum); import sys; "
-                "assert inspect is sys.modules['inspect'] and 'mnemo' not in (inspect.__doc__ or '')")
+        code = (
+            "import inspect, numpy; inspect.signature(numpy.sum); import sys; "
+            "assert inspect is sys.modules['inspect'] and 'mnemo' not in (inspect.__doc__ or '')")
         found = subprocess.run([sys.executable, "-B", "-c", code], cwd=os.path.dirname(SCRIPT),
                                stderr=subprocess.PIPE, text=True)
         self.assertEqual((found.returncode, found.stderr), (0, ""))
@@ -412,7 +421,8 @@ class AsAProgram(InFolder):
         system = "/usr/bin/python3"
         elsewhere = os.path.realpath(sys.executable) != os.path.realpath(system) \
             and os.path.exists(system) \
-            and subprocess.run([system, "-c", "import numpy"], stderr=subprocess.DEVNULL).returncode == 0
+            and subprocess.run([system, "-c", "import numpy"],
+                               stderr=subprocess.DEVNULL).returncode == 0
         if elsewhere:
             self.assertEqual(found.returncode, 0, found.stderr)
         else:
@@ -439,14 +449,25 @@ class AsAProgram(InFolder):
                             for line in TOOL.RECIPES.split("\n") if line.startswith("  "))
         recipes = recipes.replace("new/name", "generator/renamed").replace("old/name",
                                                                           "generator/up1/bias")
-        found = subprocess.run([sys.executable, "-c", recipes], cwd=self.folder, stderr=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+        found = subprocess.run([sys.executable, "-c", recipes], cwd=self.folder,
+                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.assertEqual((found.returncode, found.stdout), (0, "True\n"), found.stderr)
         before, after = np.load(path), np.load(self.path("edited.npz"))
         self.assertEqual(after["generator_optimizer/learning_rate"].shape, ())
         self.assertEqual(float(after["generator_optimizer/learning_rate"]), 1e-4)
         self.assertFalse(after["generator_optimizer/exp_avg/up1/weight"].any())
         np.testing.assert_array_equal(before["generator/up1/bias"], after["generator/renamed"])
+
+    def test_the_example_runs(self):
+        path = self.save("step_00000400.npz", training_state())
+        example = os.path.join(ROOT, "examples", "inspect_in_python.py")
+        found = subprocess.run([sys.executable, example, path], cwd=self.folder,
+                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(found.returncode, 0, found.stderr)
+        status, out, _ = run("diff", path, self.path("runs/edited/step_00000400.npz"))
+        self.assertEqual(status, 1)
+        self.assertIn("generator_optimizer/exp_avg/up1/weight", out)
+        self.assertTrue(out.endswith(f"{len(training_state()) - 2} tensors equal, 2 not\n"), out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,509 @@
+#!/usr/bin/env python3
+"""Converts training state between mnemo's checkpoints and PyTorch, Keras 3 and safetensors.
+
+In a program, every function takes and gives dictionaries of NumPy arrays (PyTorch's tensors are
+taken too), so that neither framework is needed here:
+
+    import sys; sys.path.insert(0, "mnemo/io")                     # or share/mnemo/python
+    import convert
+
+    # PyTorch to mnemo: a model and its Adam under the names that a mnemo program gives them
+    state = convert.under("generator", convert.model_from_torch(model.state_dict()))
+    state |= convert.under("generator_optimizer", convert.optimizer_from_torch(
+        adam.state_dict(), [name for name, _ in model.named_parameters()]))
+    numpy.savez("start.npz", **state)
+
+    # mnemo to PyTorch: goes on with the same trajectory
+    state = numpy.load("step_00001000.npz", allow_pickle=False)
+    weights = convert.model_to_torch(convert.below("generator", state))
+    model.load_state_dict(convert.tensors(weights))
+    adam.load_state_dict(convert.tensors(convert.optimizer_to_torch(
+        convert.below("generator_optimizer", state),
+        [name for name, _ in model.named_parameters()], like=adam.state_dict())))
+
+    # Keras 3 (channels last) to mnemo and back
+    variables = {v.path: v.numpy() for v in model.weights}
+    state = convert.from_keras(variables, pictures={"score": ("in", (128, 7, 7))})
+    for v in model.weights: v.assign(convert.to_keras(state, variables, pictures=...)[v.path])
+
+As a command, between files (PyTorch's need torch and are opened with weights_only; safetensors need
+the package safetensors): convert.py --help.
+"""
+import argparse
+import os
+import sys
+from importlib import util
+
+_HERE = os.path.dirname(os.path.realpath(__file__))
+if __name__ == "__main__":  # inspect.py lies here too and must not hide the standard module
+    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != _HERE]
+
+try:
+    import numpy as np
+except ImportError as missing:
+    print(
+        f"convert.py: NumPy is needed ({missing}): install it with `apt install python3-numpy` or "
+        f"`{sys.executable} -m pip install numpy`", file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+def _beside(name):
+    spec = util.spec_from_file_location("mnemo_" + name, os.path.join(_HERE, name + ".py"))
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+files = _beside("checkpoint")
+Failure = files.Failure
+
+
+# ------------------------------------------------------------------------------------------ names
+
+def under(prefix, tensors):
+    """The same tensors as `prefix/name`."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def below(prefix, tensors):
+    """Those called `prefix/...`, without the prefix. Fails if there are none."""
+    start = prefix.rstrip("/") + "/"
+    found = {name[len(start):]: tensors[name] for name in tensors if name.startswith(start)}
+    if not found:
+        groups = sorted({name.split("/")[0] for name in tensors})
+        raise Failure(f"no tensor is called {start}...; there are {', '.join(groups) or 'none'}")
+    return found
+
+
+def as_array(tensor):
+    """A NumPy array of a NumPy array, a number, or a PyTorch tensor."""
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+        if str(tensor.dtype) == "torch.bfloat16":
+            tensor = tensor.float()
+        tensor = tensor.numpy()
+    return np.array(tensor)
+
+
+def tensors(arrays):
+    """Dictionaries and lists of arrays with PyTorch tensors in the place of the arrays."""
+    import torch
+    if isinstance(arrays, dict):
+        return {key: tensors(value) for key, value in arrays.items()}
+    if isinstance(arrays, np.ndarray):
+        return torch.from_numpy(arrays.copy())
+    return arrays
+
+
+# ---------------------------------------------------------------------------------------- PyTorch
+
+# PyTorch's count of passes through a batch-norm layer, which changes nothing unless momentum=None.
+NOT_IN_MNEMO = "num_batches_tracked"
+BUFFERS = ("running_mean", "running_var", NOT_IN_MNEMO)
+
+
+def model_from_torch(state_dict):
+    """`up1.weight` becomes `up1/weight`. Layouts are the same in both."""
+    return {name.replace(".", "/"): as_array(tensor) for name, tensor in state_dict.items()
+            if name.split(".")[-1] != NOT_IN_MNEMO}
+
+
+def model_to_torch(state):
+    """`up1/weight` becomes `up1.weight`; batch-norm layers get a `num_batches_tracked` of 0."""
+    found = {}
+    for name in state:
+        found[name.replace("/", ".")] = as_array(state[name])
+        if name.split("/")[-1] == "running_var":
+            found[name[:-len("running_var")].replace("/", ".") + NOT_IN_MNEMO] = np.array(0)
+    return found
+
+
+def parameter_names(state_dict):
+    """The names of a model's parameters in PyTorch's order: its state_dict without batch-norm's
+    buffers. A model with other buffers needs `named_parameters()` instead."""
+    return [name for name in state_dict if name.split(".")[-1] not in BUFFERS]
+
+
+def optimizer_from_torch(state_dict, names, shapes=None, step=0):
+    """The state of a PyTorch optimizer, kept there by position, under mnemo's names: `step`,
+    `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's.
+
+    `names` are those of the optimizer's parameters in their order. A parameter without state yet
+    gets zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count
+    none (SGD). Fails where positions, shapes, step counts or learning rates do not fit one list of
+    named tensors."""
+    groups = state_dict["param_groups"]
+    positions = [position for group in groups for position in group["params"]]
+    if len(positions) != len(names):
+        raise Failure(
+            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+    rates = {float(group["lr"]) for group in groups}
+    if len(rates) != 1:
+        raise Failure(f"the groups have different learning rates: {sorted(rates)}")
+    names = [name.replace(".", "/") for name in names]
+    shapes = {name.replace(".", "/"): tuple(shape) for name, shape in (shapes or {}).items()}
+
+    steps, words, found = set(), [], {}
+    for position, name in zip(positions, names):
+        for word, value in state_dict["state"].get(position, {}).items():
+            if word == "step":
+                steps.add(int(value))
+            elif value is not None:
+                array = as_array(value)
+                if shapes.get(name, array.shape) != array.shape:
+                    raise Failure(f"{word} number {position} has the shape {array.shape}, {name} "
+                                  f"{shapes[name]}: the names are in another order")
+                found[word, name] = array
+                words += [word] if word not in words else []
+    if len(steps) > 1:
+        raise Failure(f"the parameters have different step counts: {sorted(steps)}")
+    state = {"step": np.array(steps.pop() if steps else step, np.int64),
+             "learning_rate": np.array(rates.pop(), np.float64)}
+    for word in words:
+        for name in names:
+            if (word, name) not in found and name not in shapes:
+                raise Failure(f"{name} has no {word}, and its shape is not known")
+            state[f"{word}/{name}"] = found.get((word, name), None)
+            if state[f"{word}/{name}"] is None:
+                state[f"{word}/{name}"] = np.zeros(shapes[name], next(iter(found.values())).dtype)
+    return state
+
+
+def optimizer_to_torch(state, names, like):
+    """The other way: a state_dict for a PyTorch optimizer whose own state_dict is `like`; its
+    options (betas, epsilon, ...) stay, the learning rate and all state are mnemo's. Fails where a
+    parameter has no state or a state no parameter."""
+    names = [name.replace(".", "/") for name in names]
+    groups = [dict(group, lr=float(state["learning_rate"])) for group in like["param_groups"]]
+    positions = [position for group in groups for position in group["params"]]
+    if len(positions) != len(names):
+        raise Failure(
+            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+    place = dict(zip(names, positions))
+    made = {position: {} for position in positions}
+    for key in state:
+        if "/" not in key:
+            continue
+        word, name = key.split("/", 1)
+        if name not in place:
+            raise Failure(f"{key}: the optimizer has no parameter {name}")
+        made[place[name]][word] = as_array(state[key])
+    words = {word for entry in made.values() for word in entry}
+    for name, position in place.items():
+        lacking = words - set(made[position])
+        if lacking:
+            raise Failure(f"{name} has no {', '.join(sorted(lacking))}")
+        if words and words != {"momentum_buffer"}:  # SGD counts no steps
+            made[position]["step"] = np.array(float(state["step"]), np.float32)
+    return {"state": made if words and int(state["step"]) > 0 else {}, "param_groups": groups}
+
+
+# ------------------------------------------------------------------------------------------ Keras
+# Keras keeps images and kernels with the channels last: dense [in, out], convolution [kh, kw, in,
+# out], transposed convolution [kh, kw, out, in]; mnemo [out, in], [out, in, kh, kw], [in, out, kh,
+# kw]. So in every case the axes are reversed in the channels and kept in the kernel.
+
+KERAS_WORDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
+               "moving_variance": "running_var", "bias": "bias"}
+KERAS_MOMENTS = {"momentum": "exp_avg", "velocity": "exp_avg_sq", "velocity_hat": "max_exp_avg_sq"}
+
+
+def _turn(array, path):
+    if array.ndim < 2:
+        return array
+    if array.ndim == 2:
+        return array.T
+    if array.ndim == 4:
+        return array.transpose(3, 2, 0, 1)
+    raise Failure(
+        f"{path}: a kernel of shape {list(array.shape)} is neither dense nor a 2-d convolution")
+
+
+def _turn_back(array):
+    return array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+
+
+def _reorder(array, layer, pictures, back):
+    """Dense layers beside a flatten or reshape: their features are (h, w, c) in Keras and (c, h, w)
+    here. `array` is in mnemo's layout."""
+    if layer not in pictures:
+        return array
+    side, (channels, height, width) = pictures[layer]
+    if side not in ("in", "out"):
+        raise Failure(f"pictures[{layer!r}]: expected 'in' or 'out' and [c, h, w], found {side!r}")
+    if side == "in" and array.ndim == 1:
+        return array
+    axis = 1 if side == "in" else 0
+    if array.shape[axis] != channels * height * width:
+        raise Failure(
+            f"{layer}: [{channels}, {height}, {width}] are {channels * height * width} features, "
+            f"the weight has {array.shape[axis]}")
+    order = np.arange(channels * height * width)
+    order = order.reshape(channels, height, width).transpose(1, 2, 0).ravel() if back else \
+        order.reshape(height, width, channels).transpose(2, 0, 1).ravel()
+    return np.take(array, order, axis)
+
+
+def _keras_layers(paths):
+    """Keras path to mnemo name, for a model's variables; a first part that all share (the model's
+    own name) is dropped."""
+    split = {path: path.split("/") for path in paths}
+    firsts = {parts[0] for parts in split.values()}
+    drop = 1 if len(firsts) == 1 and all(len(parts) > 2 for parts in split.values()) else 0
+    names = {}
+    for path, parts in split.items():
+        if parts[-1] not in KERAS_WORDS:
+            raise Failure(f"{path}: mnemo has no counterpart of {parts[-1]!r}; it knows "
+                          + ", ".join(KERAS_WORDS))
+        names[path] = "/".join(parts[drop:-1] + [KERAS_WORDS[parts[-1]]])
+    if len(set(names.values())) != len(names):
+        raise Failure("two variables of the Keras model would get one name")
+    return names
+
+
+def from_keras(variables, pictures=None):
+    """A Keras model's variables (path to array) under mnemo's names and in its layouts.
+
+    `pictures` names the dense layers whose inputs are flattened pictures, or whose outputs become
+    some: {"score": ("in", (128, 7, 7)), "project": ("out", (128, 7, 7))}, as [channels, height,
+    width].
+
+    What is no tensor differs too: Keras's BatchNormalization has epsilon 1e-3 and momentum 0.99
+    where mnemo says 1e-5 and 0.1 (= 1 - 0.9), and keeps the variance divided by n where mnemo and
+    PyTorch divide by n - 1."""
+    names = _keras_layers(variables)
+    found = {}
+    for path, name in names.items():
+        array = _turn(as_array(variables[path]), path)
+        found[name] = _reorder(array, name.rsplit("/", 1)[0], pictures or {}, back=False)
+    return found
+
+
+def to_keras(state, like, pictures=None):
+    """The other way: arrays for the Keras variables `like` (path to anything with a shape)."""
+    found = {}
+    for path, name in _keras_layers(like).items():
+        if name not in state:
+            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
+        layer = name.rsplit("/", 1)[0]
+        array = _turn_back(_reorder(as_array(state[name]), layer, pictures or {}, back=True))
+        if array.shape != tuple(like[path].shape):
+            raise Failure(f"{path}: has the shape {list(like[path].shape)}, {name} turned "
+                          f"{list(array.shape)}")
+        found[path] = np.array(array, order="C")
+    return found
+
+
+def _keras_moments(variables, model):
+    """Path of an optimizer's variable to its mnemo name, the Keras path of its parameter, and its
+    word."""
+    stems = {path.replace("/", "_"): path for path in model}
+    names = _keras_layers(model)
+    found = {}
+    for path in variables:
+        last = path.split("/")[-1]
+        if last in ("iteration", "learning_rate"):
+            found[path] = ("step" if last == "iteration" else last, None)
+            continue
+        for suffix, word in KERAS_MOMENTS.items():
+            if last.endswith("_" + suffix) and last[:-len(suffix) - 1] in stems:
+                parameter = stems[last[:-len(suffix) - 1]]
+                found[path] = (f"{word}/{names[parameter]}", parameter)
+        if path not in found:
+            raise Failure(f"{path}: neither a counter nor a moment of a variable of the model")
+    return found
+
+
+def adam_from_keras(variables, model, pictures=None):
+    """A Keras Adam's variables (path to array) under mnemo's names; `model` has the paths of the
+    model's variables. Keras adds epsilon before the bias correction, mnemo and PyTorch after it (as
+    in the paper): for nearly equal steps, an epsilon of 1e-7 there is one of 1e-7 / sqrt(1 -
+    beta2^step) here."""
+    state = {}
+    for path, (name, parameter) in _keras_moments(variables, model).items():
+        array = as_array(variables[path])
+        if parameter is None:
+            state[name] = array.astype(np.int64 if name == "step" else np.float64)
+        else:
+            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
+            state[name] = _reorder(_turn(array, path), layer, pictures or {}, back=False)
+    return state
+
+
+def adam_to_keras(state, like, model, pictures=None):
+    """The other way: arrays for the variables `like` of a Keras Adam."""
+    found = {}
+    for path, (name, parameter) in _keras_moments(like, model).items():
+        if name not in state:
+            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
+        array = as_array(state[name])
+        if parameter is not None:
+            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
+            array = _turn_back(_reorder(array, layer, pictures or {}, back=True))
+            array = np.array(array, order="C")
+        found[path] = array
+    return found
+
+
+# ------------------------------------------------------------------------------------------ files
+
+def read(path):
+    """All tensors of a checkpoint (.npz, .npy or folder) by name."""
+    source = files.Source(path)
+    return {name: source.read(name) for name in source.entries}
+
+
+def write(path, state):
+    if not path.endswith(".npz"):
+        raise Failure(f"{path}: a checkpoint's name ends in .npz")
+    files.replace_file(path, lambda file: np.savez(file, **state))
+    print(f"{path}: {len(state)} tensors")
+
+
+def merged(path, state):
+    """The checkpoint at `path` with the tensors of `state` in the place of its own."""
+    whole = read(path)
+    for name, array in state.items():
+        if name not in whole:
+            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(whole)))
+        there = whole[name]
+        if there.shape != array.shape or there.dtype != array.dtype:
+            raise Failure(f"{path}: {name} is {there.dtype} {list(there.shape)}, the new one "
+                          f"{array.dtype} {list(array.shape)}")
+        whole[name] = array
+    return whole
+
+
+def load_torch(path, trusted):
+    """What torch.save wrote. PyTorch 1.13 reads only tensors with weights_only, not an optimizer's
+    options; there, and for other pickles, `trusted` allows everything that a pickle can do."""
+    import pickle
+    import torch
+    try:
+        return torch.load(path, map_location="cpu", weights_only=not trusted)
+    except (OSError, EOFError, ValueError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        text = str(error).splitlines()[0].split(". ")[0] if str(error) else "cannot be read"
+        raise Failure(f"{path}: {text}" +
+                      ("" if trusted else " (torch.load with weights_only; if the file is "
+                       "your own, --trusted reads any pickle)")) from None
+
+
+def save_torch(path, state):
+    import torch
+    files.replace_file(path, lambda file: torch.save(tensors(state), file))
+    print(f"{path}: written")
+
+
+def command_from_torch(options):
+    model = load_torch(options.model, options.trusted)
+    state = under(options.prefix,
+                  model_from_torch(model)) if options.prefix else model_from_torch(model)
+    if options.optimizer:
+        found = optimizer_from_torch(load_torch(options.optimizer, options.trusted),
+                                     parameter_names(model),
+                                     {name: tensor.shape for name, tensor in model.items()})
+        state.update(under((options.prefix + "_" if options.prefix else "") + "optimizer", found))
+    write(options.out, merged(options.into, state) if options.into else state)
+
+
+def command_to_torch(options):
+    state = read(options.file)
+    model = model_to_torch(below(options.prefix, state) if options.prefix else state)
+    save_torch(options.model, model)
+    if options.optimizer:
+        if not options.like:
+            raise Failure(
+                "--optimizer needs --like: an optimizer's state_dict of the same kind, for the "
+                "options that mnemo's program holds in its code")
+        group = (options.prefix + "_" if options.prefix else "") + "optimizer"
+        save_torch(
+            options.optimizer,
+            optimizer_to_torch(below(group, state), parameter_names(model),
+                               load_torch(options.like, options.trusted)))
+
+
+def command_from_safetensors(options):
+    import safetensors.numpy
+    try:
+        state = safetensors.numpy.load_file(options.file)
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise Failure(f"{options.file}: {error}") from None
+    if not options.keep_names:
+        state = model_from_torch(state)
+    write(options.out, under(options.prefix, state) if options.prefix else state)
+
+
+def command_to_safetensors(options):
+    import safetensors.numpy
+    state = read(options.file)
+    if options.prefix:
+        state = below(options.prefix, state)
+    if not options.keep_names:
+        state = {name.replace("/", "."): array for name, array in state.items()}
+    state = {name: np.array(array, order="C") for name, array in state.items()}
+    data = safetensors.numpy.save(state)
+    files.replace_file(options.out, lambda file: file.write(data))
+    print(f"{options.out}: {len(state)} tensors")
+
+
+def parser():
+    top = argparse.ArgumentParser(
+        prog="convert.py", description="Converts between mnemo's checkpoints and "
+        "files of PyTorch or safetensors (and, in a program, Keras 3).")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name, function, text, *arguments):
+        command = commands.add_parser(name, help=text, description=text + ".")
+        command.set_defaults(run=function)
+        for argument, meaning in arguments:
+            command.add_argument(argument, metavar=argument.upper(), help=meaning)
+        if name.endswith("torch"):
+            command.add_argument(
+                "--trusted", action="store_true", help="unpickle .pt files in full: it can "
+                "run code in them, so only for your own (PyTorch 1 needs it for optimizers)")
+        command.add_argument(
+            "--prefix", default="", help="the model's name in the checkpoint, such as "
+            "generator; its optimizer is PREFIX_optimizer")
+        return command
+
+    command = add("from-torch", command_from_torch,
+                  "a model's state_dict, saved by torch.save, to .npz", ("model", "the state_dict"),
+                  ("out", "the .npz"))
+    command.add_argument("--optimizer", metavar="FILE", help="the state_dict of its optimizer")
+    command.add_argument(
+        "--into", metavar="CHECKPOINT", help="take all other tensors from this one, which "
+        "must have those of the model already")
+    command = add("to-torch", command_to_torch, "a model out of a checkpoint to a state_dict",
+                  ("file", "the checkpoint"), ("model", "where the state_dict goes"))
+    command.add_argument("--optimizer", metavar="FILE",
+                         help="where its optimizer's state_dict goes")
+    command.add_argument("--like", metavar="FILE",
+                         help="an optimizer's state_dict to take the options from")
+    for name, function, text, arguments in (
+            ("from-safetensors", command_from_safetensors, "safetensors to .npz",
+             (("file", "the safetensors"), ("out", "the .npz"))),
+            ("to-safetensors", command_to_safetensors, "a checkpoint to safetensors",
+             (("file", "the checkpoint"), ("out", "the safetensors")))):
+        add(name, function, text, *arguments).add_argument(
+            "--keep-names", action="store_true",
+            help="leave names as they are: a whole checkpoint, "
+            "optimizers and all, there and back")
+    return top
+
+
+def main(arguments=None):
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+        return 0
+    except Failure as error:
+        print(f"convert.py: {error}", file=sys.stderr)
+    except ImportError as error:
+        print(
+            f"convert.py: {error}: install it from your distribution or with "
+            f"`{sys.executable} -m pip install {error.name}`", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
