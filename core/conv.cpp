@@ -1,6 +1,8 @@
 #include "mnemo/core/conv.hpp"
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/conv_kernels.hpp"
@@ -69,79 +71,79 @@ Tensor weight_of(const ConvGeometry& geometry, const Tensor& x, const Tensor& u)
   return record("conv2d_weight", std::move(w), {.inputs = true}, rule, x, u);
 }
 
-void check_options(const char* name, const Pair& stride, const Pair& padding, const Pair& dilation,
-                   std::int64_t groups) {
-  const auto below = [](const Pair& pair, std::int64_t least) {
-    return pair.height < least || pair.width < least;
-  };
-  if (below(stride, 1)) {
-    detail::fail(name, ": stride [", stride.height, ", ", stride.width, "] must be at least 1");
+// A call as the user wrote it: one along one axis is computed along two, the first of length 1.
+struct Call {
+  const char* name;
+  bool line;
+
+  Shape shape(const Tensor& tensor) const {
+    Shape shown = tensor.shape();
+    if (line && shown.rank() == 4) shown.erase(2);
+    return shown;
   }
-  if (below(padding, 0)) {
-    detail::fail(name, ": padding [", padding.height, ", ", padding.width, "] must not be negative");
-  }
-  if (below(dilation, 1)) {
-    detail::fail(name, ": dilation [", dilation.height, ", ", dilation.width,
-                 "] must be at least 1");
-  }
-  if (groups < 1) detail::fail(name, ": ", groups, " groups; at least 1 is needed");
+};
+
+void check_pair(const Call& call, const char* label, const Pair& pair, std::int64_t least) {
+  constexpr std::int64_t most = std::int64_t{1} << 30;  // so that no size overflows
+  if (std::min(pair.height, pair.width) >= least && std::max(pair.height, pair.width) <= most) return;
+  detail::fail(call.name, ": ", label, " [", pair.height, ", ", pair.width, "] must be ",
+               least > 0 ? "at least 1" : "non-negative", " (and at most ", most, ")");
 }
 
-// `weight_in` and `weight_out` are the axes of the weight that hold input and output channels; the
-// second one of each layout is divided by the groups.
-void check_tensors(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                   std::int64_t expected_channels, std::int64_t out_channels,
-                   std::int64_t first_axis, std::int64_t groups) {
+void check_options(const Call& call, const Pair& stride, const Pair& padding, const Pair& dilation,
+                   std::int64_t groups) {
+  check_pair(call, "stride", stride, 1);
+  check_pair(call, "padding", padding, 0);
+  check_pair(call, "dilation", dilation, 1);
+  if (groups < 1) detail::fail(call.name, ": ", groups, " groups; at least 1 is needed");
+}
+
+// `per_group` channels of the input and `out_channels` of the result, as the weight says.
+void check_tensors(const Call& call, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   std::int64_t groups, bool transposed) {
+  const char* const name = call.name;
   if (x.rank() != 4 || weight.rank() != 4) {
-    detail::fail(name, ": takes an input and a weight of rank 4, got input ", x.shape(),
-                 " and weight ", weight.shape());
-  }
-  if (weight.size(2) < 1 || weight.size(3) < 1) {
-    detail::fail(name, ": the kernel of weight ", weight.shape(), " is empty");
-  }
-  if (first_axis % groups != 0) {
-    detail::fail(name, ": ", groups, " groups do not divide the first length of weight ",
-                 weight.shape());
-  }
-  if (x.size(1) != expected_channels) {
-    detail::fail(name, ": input has ", x.size(1), " channels, weight ", weight.shape(), " expects ",
-                 expected_channels, " (input ", x.shape(), ")");
-  }
-  if (bias.defined() && !(bias.shape() == Shape{out_channels})) {
-    detail::fail(name, ": bias ", bias.shape(), " should be [", out_channels, "] (weight ",
-                 weight.shape(), ")");
+    const int rank = call.line ? 3 : 4;
+    detail::fail(name, ": takes an input and a weight of rank ", rank, ", got input ",
+                 call.shape(x), " and weight ", call.shape(weight));
   }
   detail::expect_one_dtype(name, std::array{&x, &weight});
   if (bias.defined()) detail::expect_one_dtype(name, std::array{&x, &bias});
+  if (weight.size(0) < 1 || weight.size(1) < 1 || weight.size(2) < 1 || weight.size(3) < 1) {
+    detail::fail(name, ": the kernel of weight ", call.shape(weight), " is empty");
+  }
+  if (weight.size(0) % groups != 0) {
+    detail::fail(name, ": ", groups, " groups do not divide the first length of weight ",
+                 call.shape(weight));
+  }
+  const std::int64_t expected = transposed ? weight.size(0) : weight.size(1) * groups;
+  if (x.size(1) != expected) {
+    detail::fail(name, ": input has ", x.size(1), " channels, weight ", call.shape(weight),
+                 " expects ", expected, " (input ", call.shape(x), ")");
+  }
+  const std::int64_t out_channels = transposed ? weight.size(1) * groups : weight.size(0);
+  if (bias.defined() && !(bias.shape() == Shape{out_channels})) {
+    detail::fail(name, ": bias ", bias.shape(), " should be [", out_channels, "] (weight ",
+                 call.shape(weight), ")");
+  }
 }
 
-}  // namespace
-
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const ConvOptions& options) {
-  constexpr const char* name = "conv2d";
+Tensor convolve(const Call& call, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                const ConvOptions& options) {
   const auto& [stride, padding, dilation, groups] = options;
-  check_options(name, stride, padding, dilation, groups);
-  if (x.rank() == 4 && weight.rank() == 4) {
-    check_tensors(name, x, weight, bias, weight.size(1) * groups, weight.size(0), weight.size(0),
-                  groups);
-  } else {
-    check_tensors(name, x, weight, bias, 0, 0, 0, 1);
+  check_options(call, stride, padding, dilation, groups);
+  check_tensors(call, x, weight, bias, groups, false);
+  if (padding.same && (stride.height > 1 || stride.width > 1)) {
+    detail::fail(call.name, ": padding \"same\" needs stride 1, got [", stride.height, ", ",
+                 stride.width, "]");
   }
-  const auto out_length = [](std::int64_t in, std::int64_t kernel, std::int64_t pad,
-                             std::int64_t step, std::int64_t spread) {
-    const std::int64_t room = in + 2 * pad - spread * (kernel - 1) - 1;
-    return room < 0 ? 0 : room / step + 1;
-  };
   ConvGeometry g{.batch = x.size(0),
                  .in_channels = x.size(1),
                  .in_height = x.size(2),
                  .in_width = x.size(3),
                  .out_channels = weight.size(0),
-                 .out_height = out_length(x.size(2), weight.size(2), padding.height, stride.height,
-                                          dilation.height),
-                 .out_width = out_length(x.size(3), weight.size(3), padding.width, stride.width,
-                                         dilation.width),
+                 .out_height = 0,
+                 .out_width = 0,
                  .kernel_height = weight.size(2),
                  .kernel_width = weight.size(3),
                  .stride_height = stride.height,
@@ -153,31 +155,42 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                  .dilation_height = dilation.height,
                  .dilation_width = dilation.width,
                  .groups = groups};
+  if (padding.same) {
+    const std::int64_t height = dilation.height * (g.kernel_height - 1);
+    const std::int64_t width = dilation.width * (g.kernel_width - 1);
+    g.pad_top = height / 2;
+    g.pad_left = width / 2;
+    g.pad_bottom = height - g.pad_top;
+    g.pad_right = width - g.pad_left;
+  }
+  const auto out_length = [](std::int64_t in, std::int64_t kernel, std::int64_t pad,
+                             std::int64_t step, std::int64_t spread) {
+    const std::int64_t room = in + pad - spread * (kernel - 1) - 1;
+    return room < 0 ? 0 : room / step + 1;
+  };
+  g.out_height = out_length(g.in_height, g.kernel_height, g.pad_top + g.pad_bottom, stride.height,
+                            dilation.height);
+  g.out_width = out_length(g.in_width, g.kernel_width, g.pad_left + g.pad_right, stride.width,
+                           dilation.width);
   if (g.out_height < 1 || g.out_width < 1) {
-    detail::fail(name, ": the kernel of weight ", weight.shape(), " is larger than input ",
-                 x.shape(), " with its padding");
+    detail::fail(call.name, ": the kernel of weight ", call.shape(weight), " is larger than input ",
+                 call.shape(x), " with its padding");
   }
   return output_of(g, x, weight, bias);
 }
 
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                        const ConvTransposeOptions& options) {
-  constexpr const char* name = "conv_transpose2d";
+Tensor convolve_transposed(const Call& call, const Tensor& x, const Tensor& weight,
+                           const Tensor& bias, const ConvTransposeOptions& options) {
   const auto& [stride, padding, extra, dilation, groups] = options;
-  check_options(name, stride, padding, dilation, groups);
+  check_options(call, stride, padding, dilation, groups);
+  check_tensors(call, x, weight, bias, groups, true);
   const auto fits = [](std::int64_t extra_, std::int64_t step, std::int64_t spread) {
     return extra_ >= 0 && (extra_ < step || extra_ < spread);
   };
   if (!fits(extra.height, stride.height, dilation.height) ||
       !fits(extra.width, stride.width, dilation.width)) {
-    detail::fail(name, ": output_padding [", extra.height, ", ", extra.width,
+    detail::fail(call.name, ": output_padding [", extra.height, ", ", extra.width,
                  "] must be at least 0 and below stride or dilation");
-  }
-  if (x.rank() == 4 && weight.rank() == 4) {
-    check_tensors(name, x, weight, bias, weight.size(0), weight.size(1) * groups, weight.size(0),
-                  groups);
-  } else {
-    check_tensors(name, x, weight, bias, 0, 0, 0, 1);
   }
   const auto out_length = [](std::int64_t in, std::int64_t kernel, std::int64_t pad,
                              std::int64_t add, std::int64_t step, std::int64_t spread) {
@@ -205,11 +218,76 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                  .dilation_width = dilation.width,
                  .groups = groups};
   if (g.in_height < 1 || g.in_width < 1 || x.size(2) < 1 || x.size(3) < 1) {
-    detail::fail(name, ": input ", x.shape(), " and weight ", weight.shape(),
+    detail::fail(call.name, ": input ", call.shape(x), " and weight ", call.shape(weight),
                  " leave nothing of the result after taking off the padding [", padding.height, ", ",
                  padding.width, "]");
   }
   return input_of(g, x, weight, bias);
+}
+
+// [batch, channels, length] as an image of one row.
+Tensor as_image(const Tensor& x) {
+  return x.rank() == 3 ? x.reshape({x.size(0), x.size(1), 1, x.size(2)}) : x;
+}
+
+// An option of a call along one axis, for the axis of length 1 and the other one.
+Pair along_line(const Call& call, const char* label, const Pair& pair, std::int64_t across) {
+  if (pair.height != pair.width) {
+    detail::fail(call.name, ": ", label, " [", pair.height, ", ", pair.width,
+                 "] should be one number");
+  }
+  return {across, pair.width};
+}
+
+void check_ranks_of_line(const Call& call, const Tensor& x, const Tensor& weight) {
+  if (x.rank() == 3 && weight.rank() == 3) return;
+  detail::fail(call.name, ": takes an input and a weight of rank 3, got input ", x.shape(),
+               " and weight ", weight.shape());
+}
+
+}  // namespace
+
+Padding::Padding(const char* text) : Pair(0), same(true) {
+  if (std::string_view(text) != "same") {
+    detail::fail("padding: \"", text, "\" is neither a number nor a pair nor \"same\"");
+  }
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options) {
+  return convolve({"conv2d", false}, x, weight, bias, options);
+}
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTransposeOptions& options) {
+  return convolve_transposed({"conv_transpose2d", false}, x, weight, bias, options);
+}
+
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options) {
+  const Call call{"conv1d", true};
+  check_ranks_of_line(call, x, weight);
+  ConvOptions flat{.stride = along_line(call, "stride", options.stride, 1),
+                   .padding = along_line(call, "padding", options.padding, 0),
+                   .dilation = along_line(call, "dilation", options.dilation, 1),
+                   .groups = options.groups};
+  flat.padding.same = options.padding.same;
+  const Tensor y = convolve(call, as_image(x), as_image(weight), bias, flat);
+  return y.reshape({y.size(0), y.size(1), y.size(3)});
+}
+
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTransposeOptions& options) {
+  const Call call{"conv_transpose1d", true};
+  check_ranks_of_line(call, x, weight);
+  const ConvTransposeOptions flat{
+      .stride = along_line(call, "stride", options.stride, 1),
+      .padding = along_line(call, "padding", options.padding, 0),
+      .output_padding = along_line(call, "output_padding", options.output_padding, 0),
+      .dilation = along_line(call, "dilation", options.dilation, 1),
+      .groups = options.groups};
+  const Tensor y = convolve_transposed(call, as_image(x), as_image(weight), bias, flat);
+  return y.reshape({y.size(0), y.size(1), y.size(3)});
 }
 
 }  // namespace mnemo

@@ -14,9 +14,18 @@ struct Pair {
   constexpr Pair(std::int64_t height_, std::int64_t width_) : height(height_), width(width_) {}
 };
 
+/// Zeros around an image: `1` or `{1, 2}` on both sides of each axis, or "same": as many as keep the
+/// lengths, the odd one at the end (stride 1 only, as in PyTorch). Throws Error for another text.
+struct Padding : Pair {
+  bool same = false;
+  using Pair::Pair;
+  constexpr Padding(const Pair& pair) : Pair(pair) {}  // NOLINT: implicit on purpose
+  Padding(const char* text);                           // NOLINT
+};
+
 struct ConvOptions {
   Pair stride = 1;
-  Pair padding = 0;  ///< zeros added on both sides
+  Padding padding = 0;
   Pair dilation = 1;
   std::int64_t groups = 1;
 };
@@ -40,6 +49,15 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
 /// [out] or undefined; gives [batch, out, oh, ow] with
 /// oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvTransposeOptions& options = {});
+
+/// conv2d along one axis: x [batch, in, length], weight [out, in / groups, k]. Options that are pairs
+/// must be alike.
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const ConvOptions& options = {});
+
+/// conv_transpose2d along one axis: x [batch, in, length], weight [in, out / groups, k].
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const ConvTransposeOptions& options = {});
 
 }  // namespace mnemo

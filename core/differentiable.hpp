@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "mnemo/core/detail/watch.hpp"
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/tensor.hpp"
 
@@ -150,6 +151,7 @@ class RuleListNode final : public Node {
 template <class Rule, class... Inputs>
 Tensor record(const char* name, Tensor result, Keep keep, Rule rule, const Inputs&... inputs) {
   const std::array<const Tensor*, sizeof...(Inputs)> tensors{&inputs...};
+  if (detail::watching()) detail::expect_finite_result(name, result, tensors);
   if (!recording() || !detail::any_requires_grad(tensors)) return result;
   using Made = detail::RuleNode<Rule, sizeof...(Inputs)>;
   Ref<Node> node(new Made(name, result, keep, std::move(rule), tensors));
@@ -162,6 +164,7 @@ Tensor record_list(const char* name, Tensor result, Keep keep, Rule rule,
                    std::span<const Tensor> inputs) {
   std::vector<const Tensor*> tensors;
   for (const Tensor& input : inputs) tensors.push_back(&input);
+  if (detail::watching()) detail::expect_finite_result(name, result, tensors);
   if (!recording() || !detail::any_requires_grad(tensors)) return result;
   using Made = detail::RuleListNode<Rule>;
   Ref<Node> node(new Made(name, result, keep, std::move(rule), tensors));

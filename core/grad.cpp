@@ -175,7 +175,9 @@ void pull_through(Route& route, const Node& node, Tensor gradient, bool create_g
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
   Pullback back(node, std::move(gradient), {reinterpret_cast<const bool*>(flags.data()), flags.size()},
                 results);
+  const detail::WatchBackward watch;
   node.apply(back);
+  watch.expect_finite(node.name(), back.gradient(), results);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!flags[i] || !results[i].defined()) continue;
     flow(*route.find(inputs[i].node.get()), std::move(results[i]), node, create_graph);

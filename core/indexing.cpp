@@ -49,10 +49,19 @@ void select(const T* x, const AroundAxis& around, std::span<const std::int64_t> 
   const std::int64_t grain =
       std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, inner));
   detail::parallel_range(outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
+    const T* slices = x + begin / count * length * inner;
+    std::int64_t i = begin % count;
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t from =
-          row / count * around.length + index[static_cast<std::size_t>(row % count)];
-      std::copy_n(x + from * around.inner, around.inner, result + row * around.inner);
+      const T* const from = slices + index[static_cast<std::size_t>(i)] * inner;
+      if (inner == 1) {
+        result[row] = *from;
+      } else {
+        std::copy_n(from, inner, result + row * inner);
+      }
+      if (++i == count) {
+        i = 0;
+        slices += length * inner;
+      }
     }
   });
 }

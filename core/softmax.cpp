@@ -12,6 +12,7 @@
 #include "mnemo/core/indexing.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
+#include "mnemo/core/shape_ops.hpp"
 
 namespace mnemo {
 namespace {
@@ -64,14 +65,7 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   });
 }
 
-void expect_an_axis(const char* name, const Tensor& x) {
-  if (x.rank() == 0) detail::fail(name, ": needs an axis, got a tensor of rank 0");
-}
-
-}  // namespace
-
-Tensor log_softmax(const Tensor& x) {
-  expect_an_axis("log_softmax", x);
+Tensor log_softmax_of_rows(const Tensor& x) {
   Tensor result(x.shape(), x.dtype());
   detail::with_float_type("log_softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
@@ -90,8 +84,7 @@ Tensor log_softmax(const Tensor& x) {
   return record("log_softmax", std::move(result), {.output = true}, rule, x);
 }
 
-Tensor softmax(const Tensor& x) {
-  expect_an_axis("softmax", x);
+Tensor softmax_of_rows(const Tensor& x) {
   Tensor result(x.shape(), x.dtype());
   detail::with_float_type("softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
@@ -128,6 +121,22 @@ Tensor softmax(const Tensor& x) {
   };
   return record("softmax", std::move(result), {.output = true}, rule, x);
 }
+
+// An operation on the last axis along any axis.
+Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_rows)(const Tensor&)) {
+  if (x.rank() == 0) return of_rows(x.reshape({1})).reshape({});
+  const std::size_t at = normalize_axis(name, axis, x.rank());
+  if (at + 1 == x.rank()) return of_rows(x);
+  const auto from = static_cast<std::int64_t>(at);
+  return transpose(of_rows(transpose(x, from, -1)), from, -1);
+}
+
+}  // namespace
+
+Tensor log_softmax(const Tensor& x, std::int64_t axis) {
+  return along("log_softmax", x, axis, log_softmax_of_rows);
+}
+Tensor softmax(const Tensor& x, std::int64_t axis) { return along("softmax", x, axis, softmax_of_rows); }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   constexpr const char* name = "softmax_cross_entropy";

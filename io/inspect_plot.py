@@ -122,7 +122,7 @@ class Page:
             left, right = band(figure, bottom, height, 1, 2, left=0.2, gap=0.08)[0]
             draw_steps(left, stepping, self._colours(), self._labels())
             draw_silent(right, stepping)
-        return 1.4 + 0.27 * len(stepping), draw
+        return 1.55 + 0.27 * len(stepping), draw
 
     def _trained(self):
         columns = [c for c in ("weight",) + MOMENTS if any(c in w.values for w in self.trained)]
@@ -265,10 +265,11 @@ def draw_losses(axes, losses):
     axes.set_ylabel("loss (mean over the batch)")
     low = min((v[np.isfinite(v)].min() for v in drawn.values() if np.isfinite(v).any()), default=0)
     axes.set_ylim(bottom=0 if low >= 0 else None)
-    axes.legend(loc="upper left", fontsize=8, ncols=3) if drawn else None
+    axes.legend(loc="upper left", fontsize=8, ncol=3) if drawn else None
     axes.margins(x=0.01)
-    axes.set_title("Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else ""), loc="left",
-                   fontsize=11)
+    title = "Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else "")
+    alarm = "has won" in title or "not finite" in title
+    axes.set_title(title, loc="left", fontsize=11, color="red" if alarm else "black")
     axes.grid(alpha=0.3)
 
 
@@ -344,10 +345,10 @@ def draw_silent(axes, weights):
     name_rows(axes, weights)
     axes.set_yticklabels([])
     axes.set_xlim(0, 100)
-    axes.set_xlabel("slices of the weight that receive no gradient (%), newest checkpoint")
-    axes.set_title(
-        "Dead units" + ("" if any_silent else ": none") + "   (axis 0: outputs, axis 1: inputs; "
-        "of a transposed convolution the reverse)", loc="left", fontsize=8.5)
+    axes.set_xlabel("slices of the weight without gradient (%), newest checkpoint\n"
+                    "axis 0: outputs, axis 1: inputs; of a transposed convolution the reverse",
+                    fontsize=9)
+    axes.set_title("Dead units" + ("" if any_silent else ": none"), loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
 
 

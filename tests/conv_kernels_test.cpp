@@ -210,7 +210,9 @@ std::vector<ConvGeometry> chosen_geometries() {
       geometry(7, 300, 3, 4, 3, 1, 0),  geometry(40, 20, 1, 30, 1, 1, 0),
       geometry(2, 16, 17, 16, 3, 1, 0), geometry(2, 17, 13, 18, 3, 1, 2),
       geometry(3, 20, 15, 17, 4, 2, 2), geometry(3, 16, 10, 16, 2, 1, 0),
-      geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4)};
+      geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4),
+      geometry(2, 16, 20, 17, 6, 3, 2), geometry(1, 40, 90, 20, 3, 1, 1),
+      geometry(2, 16, 60, 24, 4, 2, 1)};
   ConvGeometry depthwise = geometry(3, 24, 12, 24, 3, 1, 1);
   depthwise.groups = 24;
   all.push_back(depthwise);
