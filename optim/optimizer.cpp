@@ -282,6 +282,7 @@ std::vector<std::string> Optimizer::step(const Variables& gradients) {
   }
 
   std::vector<std::int64_t> elements;
+  elements.reserve(jobs.size());
   for (const Job& job : jobs) elements.push_back(job.gradient.elements());
   const std::vector<detail::Piece> pieces = detail::pieces_of(elements);
   detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
