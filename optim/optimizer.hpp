@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "mnemo/core/tensor.hpp"
@@ -149,9 +150,10 @@ class Optimizer {
   Variables state_;
   std::vector<double> initial_;  // [state], what reset() restores
   Tensor step_;
-  std::vector<Tensor> rates_;                 // [group]
-  std::vector<std::vector<Tensor>> moments_;  // [moment][parameter], undefined where not wanted
-  std::vector<Tensor> skipped_;               // [parameter], likewise
+  std::vector<Tensor> rates_;                   // [group]
+  std::vector<std::vector<Tensor>> moments_;    // [moment][parameter], undefined where not wanted
+  std::vector<Tensor> skipped_;                 // [parameter], likewise
+  std::unordered_set<const Storage*> written_;  // by a step; only asked for membership
 };
 
 /// An optimizer with options of type `Options`, one set for each group.
