@@ -227,7 +227,7 @@ Tensor prod(const Tensor& x, const Reduction& reduction) {
     factors = slice(factors, 1, 0, half) * slice(factors, 1, half, 2 * half);
   }
   if (odd.defined()) factors = factors * odd;
-  return plan.count == 1 ? factors.reshape(plan.result) + 0.0 : factors.reshape(plan.result);
+  return plan.count == 1 ? factors.reshape(plan.result) * 1.0 : factors.reshape(plan.result);
 }
 
 namespace {
