@@ -92,9 +92,15 @@ Tensor decide(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   const B* const y = b.data<B>();
   bool* const out = result.mutable_data<bool>();
   for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 2> from, std::int64_t length) {
-    const std::array<std::int64_t, 2> step{walk.advances[0], walk.advances[1]};
-    for (std::int64_t j = 0; j < length; ++j) {
-      out[at + j] = f(x[from[0] + j * step[0]], y[from[1] + j * step[1]]);
+    const A* const left = x + from[0];
+    const B* const right = y + from[1];
+    if (walk.advances[0] && walk.advances[1]) {
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], right[j]);
+    } else if (walk.advances[0]) {
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], *right);
+    } else {
+      const std::int64_t step = walk.advances[1];
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(*left, right[j * step]);
     }
   });
   return result;
@@ -174,11 +180,11 @@ Tensor operator>=(double a, const Tensor& b) { return compare("greater_equal", b
 
 Tensor operator&&(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_and", truth(a), truth(b),
-                            [](bool x, bool y) { return x && y; });
+                            [](bool x, bool y) { return x & y; });
 }
 Tensor operator||(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_or", truth(a), truth(b),
-                            [](bool x, bool y) { return x || y; });
+                            [](bool x, bool y) { return x | y; });
 }
 Tensor logical_xor(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);
@@ -198,9 +204,9 @@ void choose(const bool* c, const T* a, const T* b, const std::array<bool, 3>& ad
     known(advances[1], [&](auto moves_a) {
       known(advances[2], [&](auto moves_b) {
         for (std::int64_t j = 0; j < length; ++j) {
-          const T taken = a[moves_a ? j : 0];
-          const T other = b[moves_b ? j : 0];
-          out[j] = c[moves_c ? j : 0] ? taken : other;
+          // All bits or none: a branch on a random condition costs more than both loads.
+          const T mask = static_cast<T>(-static_cast<std::make_signed_t<T>>(c[moves_c ? j : 0]));
+          out[j] = static_cast<T>((a[moves_a ? j : 0] & mask) | (b[moves_b ? j : 0] & ~mask));
         }
       });
     });

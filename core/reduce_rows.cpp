@@ -245,6 +245,13 @@ void running_sums(const T* x, const detail::AroundAxis& around, Out* result) {
       const std::int64_t count = std::min(width, around.inner - first);
       std::int64_t at = block / tiles * around.length * around.inner + first;
       Sum sums[width] = {};
+      if (around.inner == 1) {
+        for (std::int64_t i = at; i < at + around.length; ++i) {
+          sums[0] += static_cast<Sum>(x[i]);
+          result[i] = static_cast<Out>(sums[0]);
+        }
+        continue;
+      }
       for (std::int64_t row = 0; row < around.length; ++row, at += around.inner) {
         for (std::int64_t j = 0; j < count; ++j) {
           sums[j] += static_cast<Sum>(x[at + j]);
