@@ -183,8 +183,7 @@ Tensor operator&&(const Tensor& a, const Tensor& b) {
                             [](bool x, bool y) { return x & y; });
 }
 Tensor operator||(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_or", truth(a), truth(b),
-                            [](bool x, bool y) { return x | y; });
+  return decide<bool, bool>("logical_or", truth(a), truth(b), [](bool x, bool y) { return x | y; });
 }
 Tensor logical_xor(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);

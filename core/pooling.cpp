@@ -24,7 +24,8 @@ struct Windows {
 };
 
 Windows windows_of(const char* name, const Shape& shape, std::int64_t in, std::int64_t kernel,
-                   std::int64_t stride, std::int64_t padding, std::int64_t dilation, bool ceil_mode) {
+                   std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                   bool ceil_mode) {
   constexpr std::int64_t most = std::int64_t{1} << 30;
   if (kernel < 1 || stride < 0 || padding < 0 || dilation < 1 ||
       std::max({kernel, stride, padding, dilation}) > most) {
@@ -68,7 +69,8 @@ void places_in_row(const T* plane, const Windows& h, const Windows& w, std::int6
     const std::int64_t y = h.start(row) + i * h.dilation;
     if (y < 0 || y >= h.in) continue;
     for (std::int64_t j = 0; j < w.kernel; ++j) {
-      const std::int64_t shift = j * w.dilation - w.padding;  // window k has column k stride + shift
+      const std::int64_t shift =
+          j * w.dilation - w.padding;  // window k has column k stride + shift
       const std::int64_t first = shift >= 0 ? 0 : (-shift + w.stride - 1) / w.stride;
       const std::int64_t end =
           shift >= w.in ? 0 : std::min(w.out, (w.in - shift + w.stride - 1) / w.stride);
@@ -94,17 +96,16 @@ Tensor places_of_largest(const char* name, const Tensor& x, const ImageWindows& 
     const T* const data = x.data<T>();
     std::int64_t* const out = places.mutable_data<std::int64_t>();
     const std::int64_t work = std::max<std::int64_t>(1, outputs * h.kernel * w.kernel);
-    detail::parallel_range(
-        planes, std::max<std::int64_t>(1, 16384 / work),
-        [&, &rows = h, &columns = w](std::int64_t begin, std::int64_t end) {
-          std::vector<T> best(static_cast<std::size_t>(columns.out));
-          for (std::int64_t p = begin; p < end; ++p) {
-            for (std::int64_t i = 0; i < rows.out; ++i) {
-              places_in_row(data + p * rows.in * columns.in, rows, columns, i, best,
-                            out + p * outputs + i * columns.out);
-            }
-          }
-        });
+    detail::parallel_range(planes, std::max<std::int64_t>(1, 16384 / work),
+                           [&, &rows = h, &columns = w](std::int64_t begin, std::int64_t end) {
+                             std::vector<T> best(static_cast<std::size_t>(columns.out));
+                             for (std::int64_t p = begin; p < end; ++p) {
+                               for (std::int64_t i = 0; i < rows.out; ++i) {
+                                 places_in_row(data + p * rows.in * columns.in, rows, columns, i,
+                                               best, out + p * outputs + i * columns.out);
+                               }
+                             }
+                           });
   });
   for (const std::int64_t place : places.span<std::int64_t>()) {
     if (place < 0) fail(name, ": a window of input ", x.shape(), " holds only padding");

@@ -92,9 +92,8 @@ Tensor extreme(const char* name, const Tensor& x, const Reduction& reduction, co
   const ReductionPlan plan = plan_of_some(name, x, reduction);
   Tensor result = with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto first = [](const T* row) { return *row; };
-    const auto better = [wins](T a, T b) {
-      return wins(b, a) || b != b ? b : a;
-    };  // NaN wins and stays
+    // NaN wins and stays; without a branch, so that lanes become vectors.
+    const auto better = [wins](T a, T b) { return wins(b, a) | (b != b) ? b : a; };
     return fold_rows<T, T>(detail::as_rows(x.detach(), plan), plan.result, first, better);
   });
   if (!is_differentiable(x.dtype())) return result;

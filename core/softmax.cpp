@@ -153,7 +153,8 @@ Tensor softmax_of_rows(const Tensor& x) {
 }
 
 // An operation on the last axis along any axis.
-Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_rows)(const Tensor&)) {
+Tensor along(const char* name, const Tensor& x, std::int64_t axis,
+             Tensor (*of_rows)(const Tensor&)) {
   if (x.rank() == 0) return of_rows(x.reshape({1})).reshape({});
   const std::size_t at = normalize_axis(name, axis, x.rank());
   if (at + 1 == x.rank()) return of_rows(x);
@@ -166,7 +167,9 @@ Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_r
 Tensor log_softmax(const Tensor& x, std::int64_t axis) {
   return along("log_softmax", x, axis, log_softmax_of_rows);
 }
-Tensor softmax(const Tensor& x, std::int64_t axis) { return along("softmax", x, axis, softmax_of_rows); }
+Tensor softmax(const Tensor& x, std::int64_t axis) {
+  return along("softmax", x, axis, softmax_of_rows);
+}
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   constexpr const char* name = "softmax_cross_entropy";

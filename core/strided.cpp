@@ -41,7 +41,8 @@ struct Square {
       if (row & block) continue;
       const Row upper = rows[row];
       const Row lower = rows[row + block];
-      rows[row] = __builtin_shufflevector(upper, lower, (lane & block ? size + lane - block : lane)...);
+      rows[row] =
+          __builtin_shufflevector(upper, lower, (lane & block ? size + lane - block : lane)...);
       rows[row + block] =
           __builtin_shufflevector(upper, lower, (lane & block ? size + lane : lane + block)...);
     }

@@ -47,6 +47,7 @@ TEST_CASE("softmax of large, infinite and missing numbers") {
   CHECK(std::isnan(softmax(tensor<double>({-INFINITY, -INFINITY})).at({0})));
   CHECK(error_of([] { softmax(zeros({2, 3}), 2); }).find("axis 2") != std::string::npos);
   CHECK(error_of([] { softmax(tensor({1, 2})); }).find("int32") != std::string::npos);
-  CHECK(error_of([] { softmax_cross_entropy(zeros({2, 3}), tensor<std::int64_t>({0, 3})); }).find("label 3") !=
-        std::string::npos);
+  CHECK(error_of([] {
+          softmax_cross_entropy(zeros({2, 3}), tensor<std::int64_t>({0, 3}));
+        }).find("label 3") != std::string::npos);
 }
