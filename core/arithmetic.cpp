@@ -92,9 +92,15 @@ Tensor decide(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   const B* const y = b.data<B>();
   bool* const out = result.mutable_data<bool>();
   for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 2> from, std::int64_t length) {
-    const std::array<std::int64_t, 2> step{walk.advances[0], walk.advances[1]};
-    for (std::int64_t j = 0; j < length; ++j) {
-      out[at + j] = f(x[from[0] + j * step[0]], y[from[1] + j * step[1]]);
+    const A* const left = x + from[0];
+    const B* const right = y + from[1];
+    if (walk.advances[0] && walk.advances[1]) {
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], right[j]);
+    } else if (walk.advances[0]) {
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], *right);
+    } else {
+      const std::int64_t step = walk.advances[1];
+      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(*left, right[j * step]);
     }
   });
   return result;
@@ -174,16 +180,39 @@ Tensor operator>=(double a, const Tensor& b) { return compare("greater_equal", b
 
 Tensor operator&&(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_and", truth(a), truth(b),
-                            [](bool x, bool y) { return x && y; });
+                            [](bool x, bool y) { return x & y; });
 }
 Tensor operator||(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_or", truth(a), truth(b),
-                            [](bool x, bool y) { return x || y; });
+  return decide<bool, bool>("logical_or", truth(a), truth(b), [](bool x, bool y) { return x | y; });
 }
 Tensor logical_xor(const Tensor& a, const Tensor& b) {
   return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);
 }
 Tensor operator!(const Tensor& a) { return compare("logical_not", a, 0.0, equal); }
+
+namespace {
+
+// One run of where: each operand advances or stays, known to the compiler, so that it makes vectors.
+template <class T>
+void choose(const bool* c, const T* a, const T* b, const std::array<bool, 3>& advances,
+            std::int64_t length, T* out) {
+  const auto known = [](bool flag, const auto& body) {
+    flag ? body(std::true_type{}) : body(std::false_type{});
+  };
+  known(advances[0], [&](auto moves_c) {
+    known(advances[1], [&](auto moves_a) {
+      known(advances[2], [&](auto moves_b) {
+        for (std::int64_t j = 0; j < length; ++j) {
+          // All bits or none: a branch on a random condition costs more than both loads.
+          const T mask = static_cast<T>(-static_cast<std::make_signed_t<T>>(c[moves_c ? j : 0]));
+          out[j] = static_cast<T>((a[moves_a ? j : 0] & mask) | (b[moves_b ? j : 0] & ~mask));
+        }
+      });
+    });
+  });
+}
+
+}  // namespace
 
 Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no) {
   const Shape shape = broadcast_shapes("where", condition.shape(),
@@ -195,20 +224,21 @@ Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no) {
   Tensor result(shape, yes.dtype());
   const auto walk =
       detail::plan_walk<3>("where", shape, {&condition.shape(), &yes.shape(), &no.shape()});
-  detail::with_any_type(yes.dtype(), [&]<class T>(std::type_identity<T>) {
+  const auto choose_as = [&]<class T>(T) {
     const bool* const c = condition.data<bool>();
-    const T* const a = yes.data<T>();
-    const T* const b = no.data<T>();
-    T* const out = result.mutable_data<T>();
+    const T* const a = static_cast<const T*>(yes.raw());
+    const T* const b = static_cast<const T*>(no.raw());
+    T* const out = static_cast<T*>(result.mutable_raw());
     for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 3> from, std::int64_t length) {
-      const std::array<std::int64_t, 3> step{walk.advances[0], walk.advances[1], walk.advances[2]};
-      for (std::int64_t j = 0; j < length; ++j) {
-        const T taken = a[from[1] + j * step[1]];
-        const T other = b[from[2] + j * step[2]];
-        out[at + j] = c[from[0] + j * step[0]] ? taken : other;
-      }
+      choose(c + from[0], a + from[1], b + from[2], walk.advances, length, out + at);
     });
-  });
+  };
+  switch (item_size(yes.dtype())) {  // elements are moved, whatever they mean
+    case 1: choose_as(std::uint8_t{}); break;
+    case 2: choose_as(std::uint16_t{}); break;
+    case 4: choose_as(std::uint32_t{}); break;
+    default: choose_as(std::uint64_t{});
+  }
   const auto rule = [](Pullback& back) {
     back.to(1, [&] { return where(back.input(0), back.gradient(), 0.0); });
     back.to(2, [&] { return where(back.input(0), 0.0, back.gradient()); });

@@ -26,24 +26,31 @@ std::shared_ptr<const AxisMap> transposed(const AxisMap& map) {
   return std::make_shared<const AxisMap>(std::move(result));
 }
 
-// One element of the result's axis, `inner` numbers wide.
+// Along the last axis.
 template <class T>
-void combine(const T* x, const AxisMap& map, std::size_t j, std::int64_t inner, T* result) {
-  const auto first = static_cast<std::size_t>(map.begin[j]);
-  const auto last = static_cast<std::size_t>(map.begin[j + 1]);
-  if (inner == 1) {
+void combine_elements(const T* x, const AxisMap& map, T* result) {
+  const std::int64_t out = map.out();
+  const std::int64_t* const source = map.source.data();
+  const double* const weight = map.weight.data();
+  for (std::int64_t j = 0, k = 0; j < out; ++j) {
+    const std::int64_t end = map.begin[static_cast<std::size_t>(j) + 1];
     double sum = 0.0;
-    for (std::size_t k = first; k < last; ++k) {
-      sum += map.weight[k] * static_cast<double>(x[map.source[k]]);
-    }
-    *result = static_cast<T>(sum);
-    return;
+    for (; k < end; ++k) sum += weight[k] * static_cast<double>(x[source[k]]);
+    result[j] = static_cast<T>(sum);
   }
-  std::fill_n(result, inner, T(0));
-  for (std::size_t k = first; k < last; ++k) {
-    const T* const row = x + map.source[k] * inner;
-    const T weight = static_cast<T>(map.weight[k]);
-    for (std::int64_t i = 0; i < inner; ++i) result[i] += weight * row[i];
+}
+
+// Along another axis: rows of `inner` numbers.
+template <class T>
+void combine_rows(const T* x, const AxisMap& map, std::int64_t inner, T* result) {
+  for (std::size_t j = 0; j < static_cast<std::size_t>(map.out()); ++j, result += inner) {
+    std::fill_n(result, inner, T(0));
+    for (auto k = static_cast<std::size_t>(map.begin[j]);
+         k < static_cast<std::size_t>(map.begin[j + 1]); ++k) {
+      const T* const row = x + map.source[k] * inner;
+      const T weight = static_cast<T>(map.weight[k]);
+      for (std::int64_t i = 0; i < inner; ++i) result[i] += weight * row[i];
+    }
   }
 }
 
@@ -61,10 +68,10 @@ Tensor apply_axis_map(const char* name, const Tensor& x, std::size_t axis,
     parallel_range(outer, std::max<std::int64_t>(1, 16384 / work),
                    [&, inner_length = inner, in = length](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t o = begin; o < end; ++o) {
-                       for (std::int64_t j = 0; j < out; ++j) {
-                         combine(from + o * in * inner_length, *map, static_cast<std::size_t>(j),
-                                 inner_length, to + (o * out + j) * inner_length);
-                       }
+                       const T* const source = from + o * in * inner_length;
+                       T* const target = to + o * out * inner_length;
+                       inner_length == 1 ? combine_elements(source, *map, target)
+                                         : combine_rows(source, *map, inner_length, target);
                      }
                    });
   });

@@ -17,7 +17,8 @@ using detail::ConvGeometry;
 
 // u·conv(x, w) is linear in x, w and u. Its derivatives in u, x and w are these three operations,
 // so each one's rule consists of the other two.
-Tensor output_of(const ConvGeometry& geometry, const Tensor& x, const Tensor& w, const Tensor& bias);
+Tensor output_of(const ConvGeometry& geometry, const Tensor& x, const Tensor& w,
+                 const Tensor& bias);
 Tensor input_of(const ConvGeometry& geometry, const Tensor& u, const Tensor& w, const Tensor& bias);
 Tensor weight_of(const ConvGeometry& geometry, const Tensor& x, const Tensor& u);
 
@@ -55,7 +56,8 @@ Tensor input_of(const ConvGeometry& geometry, const Tensor& u, const Tensor& w,
     back.to(1, [&] { return weight_of(geometry, back.gradient(), back.input(0)); });
     back.to(2, [&] { return sum_to_channels(back.gradient()); });
   };
-  return record("conv_transpose2d", std::move(x), {.inputs = true, .only = 0b011}, rule, u, w, bias);
+  return record("conv_transpose2d", std::move(x), {.inputs = true, .only = 0b011}, rule, u, w,
+                bias);
 }
 
 Tensor weight_of(const ConvGeometry& geometry, const Tensor& x, const Tensor& u) {
@@ -85,7 +87,8 @@ struct Call {
 
 void check_pair(const Call& call, const char* label, const Pair& pair, std::int64_t least) {
   constexpr std::int64_t most = std::int64_t{1} << 30;  // so that no size overflows
-  if (std::min(pair.height, pair.width) >= least && std::max(pair.height, pair.width) <= most) return;
+  if (std::min(pair.height, pair.width) >= least && std::max(pair.height, pair.width) <= most)
+    return;
   detail::fail(call.name, ": ", label, " [", pair.height, ", ", pair.width, "] must be ",
                least > 0 ? "at least 1" : "non-negative", " (and at most ", most, ")");
 }
@@ -219,8 +222,8 @@ Tensor convolve_transposed(const Call& call, const Tensor& x, const Tensor& weig
                  .groups = groups};
   if (g.in_height < 1 || g.in_width < 1 || x.size(2) < 1 || x.size(3) < 1) {
     detail::fail(call.name, ": input ", call.shape(x), " and weight ", call.shape(weight),
-                 " leave nothing of the result after taking off the padding [", padding.height, ", ",
-                 padding.width, "]");
+                 " leave nothing of the result after taking off the padding [", padding.height,
+                 ", ", padding.width, "]");
   }
   return input_of(g, x, weight, bias);
 }

@@ -18,20 +18,20 @@ thread_local bool watching_results = false;
 // The first element that is NaN or infinite.
 std::optional<std::int64_t> first_non_finite(const Tensor& tensor) {
   if (!tensor.defined() || !is_differentiable(tensor.dtype())) return std::nullopt;
-  return detail::with_float_type("finite", tensor.dtype(),
-                                 [&]<class T>(std::type_identity<T>) -> std::optional<std::int64_t> {
-    const T* const x = tensor.data<T>();
-    for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-      if (!std::isfinite(x[i])) return i;
-    }
-    return std::nullopt;
-  });
+  return detail::with_float_type(
+      "finite", tensor.dtype(), [&]<class T>(std::type_identity<T>) -> std::optional<std::int64_t> {
+        const T* const x = tensor.data<T>();
+        for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+          if (!std::isfinite(x[i])) return i;
+        }
+        return std::nullopt;
+      });
 }
 
 // "nan at [0, 2]"
 std::string place(const Tensor& tensor, std::int64_t element) {
-  const double value = detail::with_float_type(
-      "finite", tensor.dtype(), [&]<class T>(std::type_identity<T>) {
+  const double value =
+      detail::with_float_type("finite", tensor.dtype(), [&]<class T>(std::type_identity<T>) {
         return static_cast<double>(tensor.data<T>()[element]);
       });
   Shape index = tensor.shape();
@@ -121,12 +121,14 @@ std::string to_dot(const Tensor& result, const Variables& names) {
     const std::size_t number = number_of(node);
     const auto name = leaf_names.find(node);
     const std::string title = name != leaf_names.end() ? name->second : node->name();
-    detail::append(lines, detail::text("  n", number, " [label=",
-                                       quoted(detail::text(title, " ", node->shape(), " ", node->dtype())),
-                                       node->is_leaf() ? ", shape=box];\n" : "];\n"));
+    detail::append(lines,
+                   detail::text("  n", number, " [label=",
+                                quoted(detail::text(title, " ", node->shape(), " ", node->dtype())),
+                                node->is_leaf() ? ", shape=box];\n" : "];\n"));
     for (const Node::Input& input : node->inputs()) {
       if (!input.node) continue;
-      detail::append(lines, detail::text("  n", number_of(input.node.get()), " -> n", number, ";\n"));
+      detail::append(lines,
+                     detail::text("  n", number_of(input.node.get()), " -> n", number, ";\n"));
     }
   }
   return "digraph mnemo {\n" + lines + "}\n";

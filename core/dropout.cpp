@@ -6,7 +6,8 @@
 namespace mnemo {
 namespace {
 
-Tensor dropped(const char* name, const Tensor& x, const Shape& shape, double probability, Rng& rng) {
+Tensor dropped(const char* name, const Tensor& x, const Shape& shape, double probability,
+               Rng& rng) {
   if (!(probability >= 0.0 && probability <= 1.0)) {
     detail::fail(name, ": the probability ", probability, " is outside [0, 1]");
   }

@@ -47,7 +47,8 @@ Formula parse(std::string_view formula) {
   if (commas != 1) {
     fail("einsum: '", formula, "' has ", commas + 1, " operands; exactly two are supported");
   }
-  Formula parsed{.a = inputs.substr(0, inputs.find(',')), .b = inputs.substr(inputs.find(',') + 1),
+  Formula parsed{.a = inputs.substr(0, inputs.find(',')),
+                 .b = inputs.substr(inputs.find(',') + 1),
                  .result = {}};
   check_letters(formula, parsed.a, "one operand");
   check_letters(formula, parsed.b, "one operand");
@@ -119,8 +120,8 @@ Tensor einsum(std::string_view formula, const Tensor& a, const Tensor& b) {
     (holds(f.result, letter) ? batch : summed) += letter;
     const std::int64_t other = right.shape()[f.b.find(letter)];
     if (left.shape()[i] != other) {
-      fail("einsum: '", formula, "': '", std::string(1, letter), "' is ", left.shape()[i], " long in ",
-           a.shape(), " and ", other, " in ", b.shape());
+      fail("einsum: '", formula, "': '", std::string(1, letter), "' is ", left.shape()[i],
+           " long in ", a.shape(), " and ", other, " in ", b.shape());
     }
   }
   for (const char letter : f.b) {

@@ -15,14 +15,16 @@ struct Grid {
   std::int64_t height, width, rows, columns;
 };
 
-Grid grid_of(const char* name, std::int64_t height, std::int64_t width, const FoldOptions& options) {
+Grid grid_of(const char* name, std::int64_t height, std::int64_t width,
+             const FoldOptions& options) {
   const auto& [kernel, stride, padding, dilation] = options;
   constexpr std::int64_t most = std::int64_t{1} << 30;
-  for (const auto& [pair, least] : {std::pair{kernel, 1}, {stride, 1}, {padding, 0}, {dilation, 1}}) {
+  for (const auto& [pair, least] :
+       {std::pair{kernel, 1}, {stride, 1}, {padding, 0}, {dilation, 1}}) {
     if (std::min(pair.height, pair.width) < least || std::max(pair.height, pair.width) > most) {
       detail::fail(name, ": kernel, stride and dilation must be at least 1 and padding 0, got [",
-                   kernel.height, ", ", kernel.width, "], [", stride.height, ", ", stride.width, "], [",
-                   dilation.height, ", ", dilation.width, "] and [", padding.height, ", ",
+                   kernel.height, ", ", kernel.width, "], [", stride.height, ", ", stride.width,
+                   "], [", dilation.height, ", ", dilation.width, "] and [", padding.height, ", ",
                    padding.width, "]");
     }
   }
@@ -74,15 +76,17 @@ Tensor fold(const Tensor& columns, const Pair& size, const FoldOptions& options)
   const std::int64_t kernel = options.kernel.height * options.kernel.width;
   if (columns.rank() != 3 || columns.size(1) % kernel != 0 ||
       columns.size(2) != grid.rows * grid.columns) {
-    detail::fail("fold: columns ", columns.shape(), " should be [batch, a multiple of ", kernel, ", ",
-                 grid.rows * grid.columns, "] for an image [", size.height, ", ", size.width, "]");
+    detail::fail("fold: columns ", columns.shape(), " should be [batch, a multiple of ", kernel,
+                 ", ", grid.rows * grid.columns, "] for an image [", size.height, ", ", size.width,
+                 "]");
   }
   const std::int64_t batch = columns.size(0);
   const std::int64_t channels = columns.size(1) / kernel;
   const Tensor blank = zeros({batch, channels, grid.height * grid.width}, columns.dtype());
-  const Tensor image = index_add(blank, 2, places(grid, options),
-                                 columns.reshape({batch, channels, kernel * grid.rows * grid.columns}))
-                           .reshape({batch, channels, grid.height, grid.width});
+  const Tensor image =
+      index_add(blank, 2, places(grid, options),
+                columns.reshape({batch, channels, kernel * grid.rows * grid.columns}))
+          .reshape({batch, channels, grid.height, grid.width});
   const auto [high, wide] = options.padding;
   if (high + wide == 0) return image;
   return slice(image, {{.axis = 2, .start = high, .stop = high + size.height},

@@ -66,7 +66,8 @@ void for_each_matrix(const Shape& batch, const Shape& a, const Shape& b, std::in
   };
   constexpr std::int64_t enough = 1 << 18;  // multiplications that are worth a block of their own
   if (work >= 64 * enough) return run(0, batch.elements());  // each product cuts itself into blocks
-  detail::parallel_range(batch.elements(), std::max<std::int64_t>(1, enough / std::max<std::int64_t>(1, work)), run);
+  detail::parallel_range(batch.elements(),
+                         std::max<std::int64_t>(1, enough / std::max<std::int64_t>(1, work)), run);
 }
 
 // Both of rank 2 or more; the batch axes broadcast.
@@ -89,8 +90,8 @@ Tensor product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
     const auto [m, n, k] = sizes;
     for_each_matrix(batch, a_batch, b_batch, m * n * k,
                     [=](std::int64_t i, std::int64_t j, std::int64_t at) {
-                      multiply(left + i * m * k, right + j * k * n, transpose_a, transpose_b, {m, n, k},
-                               0.0, out + at * m * n);
+                      multiply(left + i * m * k, right + j * k * n, transpose_a, transpose_b,
+                               {m, n, k}, 0.0, out + at * m * n);
                     });
   });
   const auto rule = [transpose_a, transpose_b](Pullback& back) {
@@ -130,7 +131,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
 
 Tensor dot(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || !(a.shape() == b.shape())) {
-    detail::fail("dot: takes two vectors of one length, got shapes ", a.shape(), " and ", b.shape());
+    detail::fail("dot: takes two vectors of one length, got shapes ", a.shape(), " and ",
+                 b.shape());
   }
   return matmul(a, b);
 }
@@ -164,7 +166,8 @@ Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     back.to(1, [&] { return matmul(g, back.input(0), true, false); });
     back.to(2, [&] { return sum(g, {.axes = {0}}); });
   };
-  return record("linear", std::move(result), {.inputs = true, .only = 0b011}, rule, x, weight, bias);
+  return record("linear", std::move(result), {.inputs = true, .only = 0b011}, rule, x, weight,
+                bias);
 }
 
 }  // namespace

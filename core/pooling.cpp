@@ -1,6 +1,7 @@
 #include "mnemo/core/pooling.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "mnemo/core/detail/axis_map.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
@@ -23,7 +24,8 @@ struct Windows {
 };
 
 Windows windows_of(const char* name, const Shape& shape, std::int64_t in, std::int64_t kernel,
-                   std::int64_t stride, std::int64_t padding, std::int64_t dilation, bool ceil_mode) {
+                   std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                   bool ceil_mode) {
   constexpr std::int64_t most = std::int64_t{1} << 30;
   if (kernel < 1 || stride < 0 || padding < 0 || dilation < 1 ||
       std::max({kernel, stride, padding, dilation}) > most) {
@@ -57,22 +59,32 @@ ImageWindows image_windows(const char* name, const Tensor& x, const PoolOptions&
                      dilation.width, ceil_mode)};
 }
 
-// The place in its plane of the largest element of one window, -1 if the window holds only padding.
+// For each window of one row of windows the place in its plane of the largest element, -1 where the window holds
+// only padding. One element of all windows after the other, so that no branch depends on the values.
 template <class T>
-std::int64_t largest_of_window(const T* plane, const Windows& h, const Windows& w, std::int64_t row,
-                               std::int64_t column) {
-  std::int64_t best = -1;
-  const std::int64_t below = std::min(h.in, row + h.kernel * h.dilation);
-  const std::int64_t right = std::min(w.in, column + w.kernel * w.dilation);
-  for (std::int64_t i = row; i < below; i += h.dilation) {
-    if (i < 0) continue;
-    for (std::int64_t j = column; j < right; j += w.dilation) {
-      if (j < 0) continue;
-      const T value = plane[i * w.in + j];
-      if (best < 0 || value > plane[best] || value != value) best = i * w.in + j;
+void places_in_row(const T* plane, const Windows& h, const Windows& w, std::int64_t row,
+                   std::vector<T>& best, std::int64_t* places) {
+  std::fill_n(places, w.out, std::int64_t{-1});
+  for (std::int64_t i = 0; i < h.kernel; ++i) {
+    const std::int64_t y = h.start(row) + i * h.dilation;
+    if (y < 0 || y >= h.in) continue;
+    for (std::int64_t j = 0; j < w.kernel; ++j) {
+      const std::int64_t shift =
+          j * w.dilation - w.padding;  // window k has column k stride + shift
+      const std::int64_t first = shift >= 0 ? 0 : (-shift + w.stride - 1) / w.stride;
+      const std::int64_t end =
+          shift >= w.in ? 0 : std::min(w.out, (w.in - shift + w.stride - 1) / w.stride);
+      const T* const line = plane + y * w.in;
+      for (std::int64_t k = first; k < end; ++k) {
+        const std::int64_t x = k * w.stride + shift;
+        const T value = line[x];
+        const T before = best[static_cast<std::size_t>(k)];
+        const bool wins = (places[k] < 0) | (value > before) | (value != value);
+        best[static_cast<std::size_t>(k)] = wins ? value : before;
+        places[k] = wins ? y * w.in + x : places[k];
+      }
     }
   }
-  return best;
 }
 
 Tensor places_of_largest(const char* name, const Tensor& x, const ImageWindows& windows) {
@@ -84,21 +96,20 @@ Tensor places_of_largest(const char* name, const Tensor& x, const ImageWindows& 
     const T* const data = x.data<T>();
     std::int64_t* const out = places.mutable_data<std::int64_t>();
     const std::int64_t work = std::max<std::int64_t>(1, outputs * h.kernel * w.kernel);
-    detail::parallel_range(
-        planes, std::max<std::int64_t>(1, 16384 / work),
-        [&, &rows = h, &columns = w](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t p = begin; p < end; ++p) {
-            std::int64_t at = p * outputs;
-            for (std::int64_t i = 0; i < rows.out; ++i) {
-              for (std::int64_t j = 0; j < columns.out; ++j, ++at) {
-                out[at] = largest_of_window(data + p * rows.in * columns.in, rows, columns,
-                                            rows.start(i), columns.start(j));
-                if (out[at] < 0) fail(name, ": a window of input ", x.shape(), " holds only padding");
-              }
-            }
-          }
-        });
+    detail::parallel_range(planes, std::max<std::int64_t>(1, 16384 / work),
+                           [&, &rows = h, &columns = w](std::int64_t begin, std::int64_t end) {
+                             std::vector<T> best(static_cast<std::size_t>(columns.out));
+                             for (std::int64_t p = begin; p < end; ++p) {
+                               for (std::int64_t i = 0; i < rows.out; ++i) {
+                                 places_in_row(data + p * rows.in * columns.in, rows, columns, i,
+                                               best, out + p * outputs + i * columns.out);
+                               }
+                             }
+                           });
   });
+  for (const std::int64_t place : places.span<std::int64_t>()) {
+    if (place < 0) fail(name, ": a window of input ", x.shape(), " holds only padding");
+  }
   return places;
 }
 

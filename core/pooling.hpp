@@ -10,11 +10,11 @@ namespace mnemo {
 
 struct PoolOptions {
   Pair kernel;
-  Pair stride = 0;   ///< 0: as the kernel
-  Pair padding = 0;  ///< on both sides; never the largest, and 0 in an average
-  Pair dilation = 1;               ///< of the window of max pooling
-  bool ceil_mode = false;          ///< also windows that reach beyond the end, but start before it
-  bool count_include_pad = true;   ///< whether an average divides by the padding's elements too
+  Pair stride = 0;                ///< 0: as the kernel
+  Pair padding = 0;               ///< on both sides; never the largest, and 0 in an average
+  Pair dilation = 1;              ///< of the window of max pooling
+  bool ceil_mode = false;         ///< also windows that reach beyond the end, but start before it
+  bool count_include_pad = true;  ///< whether an average divides by the padding's elements too
 };
 
 /// The largest element of each window. NaN goes through; of several the first gets the gradient, as

@@ -92,9 +92,8 @@ Tensor extreme(const char* name, const Tensor& x, const Reduction& reduction, co
   const ReductionPlan plan = plan_of_some(name, x, reduction);
   Tensor result = with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto first = [](const T* row) { return *row; };
-    const auto better = [wins](T a, T b) {
-      return wins(b, a) || b != b ? b : a;
-    };  // NaN wins and stays
+    // NaN wins and stays; without a branch, so that lanes become vectors.
+    const auto better = [wins](T a, T b) { return wins(b, a) | (b != b) ? b : a; };
     return fold_rows<T, T>(detail::as_rows(x.detach(), plan), plan.result, first, better);
   });
   if (!is_differentiable(x.dtype())) return result;
@@ -227,7 +226,7 @@ Tensor prod(const Tensor& x, const Reduction& reduction) {
     factors = slice(factors, 1, 0, half) * slice(factors, 1, half, 2 * half);
   }
   if (odd.defined()) factors = factors * odd;
-  return plan.count == 1 ? factors.reshape(plan.result) + 0.0 : factors.reshape(plan.result);
+  return plan.count == 1 ? factors.reshape(plan.result) * 1.0 : factors.reshape(plan.result);
 }
 
 namespace {
@@ -245,6 +244,13 @@ void running_sums(const T* x, const detail::AroundAxis& around, Out* result) {
       const std::int64_t count = std::min(width, around.inner - first);
       std::int64_t at = block / tiles * around.length * around.inner + first;
       Sum sums[width] = {};
+      if (around.inner == 1) {
+        for (std::int64_t i = at; i < at + around.length; ++i) {
+          sums[0] += static_cast<Sum>(x[i]);
+          result[i] = static_cast<Out>(sums[0]);
+        }
+        continue;
+      }
       for (std::int64_t row = 0; row < around.length; ++row, at += around.inner) {
         for (std::int64_t j = 0; j < count; ++j) {
           sums[j] += static_cast<Sum>(x[at + j]);

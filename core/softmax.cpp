@@ -6,6 +6,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/batch_math.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
@@ -28,24 +29,48 @@ xsimd::batch<T> load_rest(const T* x, std::int64_t count, T filler) {
   return xsimd::batch<T>::load_unaligned(padded);
 }
 
+// NaN where there is one.
 template <class T>
 T largest(const T* x, std::int64_t count) {
-  return *std::max_element(x, x + count);
+  using Batch = xsimd::batch<T>;
+  constexpr std::int64_t width = Batch::size;
+  T lanes[Batch::size];
+  std::int64_t i = 0;
+  if (count >= width) {
+    Batch top = Batch::load_unaligned(x);
+    for (i = width; i + width <= count; i += width) {
+      top = detail::maximum(top, Batch::load_unaligned(x + i));
+    }
+    top.store_unaligned(lanes);
+  } else {
+    std::fill(std::begin(lanes), std::end(lanes), x[0]);
+  }
+  const auto larger = [](T a, T b) { return a > b || a != a ? a : b; };
+  T top = lanes[0];
+  for (const T lane : lanes) top = larger(top, lane);
+  for (; i < count; ++i) top = larger(top, x[i]);
+  return top;
 }
 
-// log of the sum of e^(x - shift).
+// log of the sum of e^(x - shift), by chunks whose sums are added in double.
 template <class T>
 double log_sum_exp(const T* x, std::int64_t count, T shift) {
   using Batch = xsimd::batch<T>;
   constexpr std::int64_t width = Batch::size;
+  constexpr std::int64_t chunk = 2048;
   const Batch offset(shift);
-  Batch sums(T(0));
-  std::int64_t i = 0;
-  for (; i + width <= count; i += width) sums += xsimd::exp(Batch::load_unaligned(x + i) - offset);
-  if (i < count) {
-    sums += xsimd::exp(load_rest(x + i, count - i, -std::numeric_limits<T>::infinity()) - offset);
+  double total = 0.0;
+  for (std::int64_t begin = 0; begin < count; begin += chunk) {
+    const std::int64_t end = std::min(count, begin + chunk);
+    Batch sums(T(0));
+    std::int64_t i = begin;
+    for (; i + width <= end; i += width) sums += xsimd::exp(Batch::load_unaligned(x + i) - offset);
+    if (i < end) {
+      sums += xsimd::exp(load_rest(x + i, end - i, -std::numeric_limits<T>::infinity()) - offset);
+    }
+    total += static_cast<double>(xsimd::hadd(sums));
   }
-  return std::log(static_cast<double>(xsimd::hadd(sums)));
+  return std::log(total);
 }
 
 // Runs `body(x_row, out_row)` for each row of the last axis.
@@ -93,23 +118,28 @@ Tensor softmax_of_rows(const Tensor& x) {
       constexpr std::int64_t width = Batch::size;
       const T top = largest(from, length);
       const Batch offset(top);
-      Batch sums(T(0));
-      std::int64_t i = 0;
-      for (; i + width <= length; i += width) {
-        const Batch value = xsimd::exp(Batch::load_unaligned(from + i) - offset);
-        value.store_unaligned(to + i);
-        sums += value;
+      double total = 0.0;
+      for (std::int64_t begin = 0; begin < length; begin += 2048) {
+        const std::int64_t end = std::min<std::int64_t>(length, begin + 2048);
+        Batch sums(T(0));
+        std::int64_t i = begin;
+        for (; i + width <= end; i += width) {
+          const Batch value = xsimd::exp(Batch::load_unaligned(from + i) - offset);
+          value.store_unaligned(to + i);
+          sums += value;
+        }
+        if (i < end) {
+          T rest[Batch::size];
+          const Batch value = xsimd::exp(
+              load_rest(from + i, end - i, -std::numeric_limits<T>::infinity()) - offset);
+          value.store_unaligned(rest);
+          std::copy_n(rest, end - i, to + i);
+          sums += value;
+        }
+        total += static_cast<double>(xsimd::hadd(sums));
       }
-      if (i < length) {
-        T rest[Batch::size];
-        const Batch value = xsimd::exp(
-            load_rest(from + i, length - i, -std::numeric_limits<T>::infinity()) - offset);
-        value.store_unaligned(rest);
-        std::copy_n(rest, length - i, to + i);
-        sums += value;
-      }
-      const T inverse = T(1) / xsimd::hadd(sums);
-      for (i = 0; i < length; ++i) to[i] *= inverse;
+      const T inverse = static_cast<T>(1.0 / total);
+      for (std::int64_t i = 0; i < length; ++i) to[i] *= inverse;
     });
   });
   const auto rule = [](Pullback& back) {
@@ -123,7 +153,8 @@ Tensor softmax_of_rows(const Tensor& x) {
 }
 
 // An operation on the last axis along any axis.
-Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_rows)(const Tensor&)) {
+Tensor along(const char* name, const Tensor& x, std::int64_t axis,
+             Tensor (*of_rows)(const Tensor&)) {
   if (x.rank() == 0) return of_rows(x.reshape({1})).reshape({});
   const std::size_t at = normalize_axis(name, axis, x.rank());
   if (at + 1 == x.rank()) return of_rows(x);
@@ -136,7 +167,9 @@ Tensor along(const char* name, const Tensor& x, std::int64_t axis, Tensor (*of_r
 Tensor log_softmax(const Tensor& x, std::int64_t axis) {
   return along("log_softmax", x, axis, log_softmax_of_rows);
 }
-Tensor softmax(const Tensor& x, std::int64_t axis) { return along("softmax", x, axis, softmax_of_rows); }
+Tensor softmax(const Tensor& x, std::int64_t axis) {
+  return along("softmax", x, axis, softmax_of_rows);
+}
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   constexpr const char* name = "softmax_cross_entropy";

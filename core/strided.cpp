@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "mnemo/core/detail/parallel.hpp"
 
@@ -17,31 +18,59 @@ void copy_rows(const T* from, T* to, const StridedAxis& a, const StridedAxis& b)
   for (std::int64_t i = 0; i < a.length; ++i, from += a.from, to += a.to) {
     if (b.from == 1 && b.to == 1) {
       std::memcpy(to, from, static_cast<std::size_t>(b.length) * sizeof(T));
+    } else if (b.from == -1 && b.to == 1) {
+      for (std::int64_t j = 0; j < b.length; ++j) to[j] = from[-j];
+    } else if (b.to == 1) {
+      for (std::int64_t j = 0; j < b.length; ++j) to[j] = from[j * b.from];
     } else {
       for (std::int64_t j = 0; j < b.length; ++j) to[j * b.to] = from[j * b.from];
     }
   }
 }
 
-// A transposing copy: the source runs along the first axis, the target along the second. A tile is
-// read in runs into a buffer and written from it in runs, so that every line of memory that is
-// touched is used whole.
+// A square of as many rows as one row has elements, each row a vector.
+template <class T, std::size_t size>
+struct Square {
+  typedef T Row __attribute__((vector_size(sizeof(T) * size)));
+  Row rows[size];
+
+  // Exchanges the blocks of `block` rows and columns that lie beside the diagonal.
+  template <std::size_t block, std::size_t... lane>
+  void exchange(std::index_sequence<lane...>) {
+    for (std::size_t row = 0; row < size; ++row) {
+      if (row & block) continue;
+      const Row upper = rows[row];
+      const Row lower = rows[row + block];
+      rows[row] =
+          __builtin_shufflevector(upper, lower, (lane & block ? size + lane - block : lane)...);
+      rows[row + block] =
+          __builtin_shufflevector(upper, lower, (lane & block ? size + lane : lane + block)...);
+    }
+  }
+  template <std::size_t block = size / 2>
+  void transpose() {
+    exchange<block>(std::make_index_sequence<size>{});
+    if constexpr (block > 1) transpose<block / 2>();
+  }
+};
+
+// A transposing copy: the source runs along the first axis, the target along the second. Squares are read
+// and written in rows, so that every line of memory that is touched is used whole.
 template <class T>
 void copy_tiles(const T* from, T* to, const StridedAxis& a, const StridedAxis& b) {
-  constexpr std::int64_t tile = 16;
+  constexpr std::int64_t tile = sizeof(T) < 8 ? 16 : 8;
+  Square<T, tile> square;
   for (std::int64_t i = 0; i < a.length; i += tile) {
     for (std::int64_t j = 0; j < b.length; j += tile) {
       const T* const source = from + i * a.from + j * b.from;
       T* const target = to + i * a.to + j * b.to;
       if (a.from == 1 && b.to == 1 && i + tile <= a.length && j + tile <= b.length) {
-        T held[tile * tile];
-        for (std::int64_t column = 0; column < tile; ++column) {
-          for (std::int64_t row = 0; row < tile; ++row) {
-            held[row * tile + column] = source[column * b.from + row];
-          }
-        }
         for (std::int64_t row = 0; row < tile; ++row) {
-          std::memcpy(target + row * a.to, held + row * tile, sizeof(T) * tile);
+          std::memcpy(&square.rows[row], source + row * b.from, sizeof square.rows[row]);
+        }
+        square.transpose();
+        for (std::int64_t row = 0; row < tile; ++row) {
+          std::memcpy(target + row * a.to, &square.rows[row], sizeof square.rows[row]);
         }
       } else {
         copy_rows(source, target, {std::min(tile, a.length - i), a.from, a.to},

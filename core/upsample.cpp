@@ -17,8 +17,9 @@ AxisMap interpolated(std::int64_t in, std::int64_t out, Interpolation interpolat
       map.add(j * in / out, 1.0);
     } else {
       const bool aligned = interpolation == Interpolation::bilinear_aligned;
-      const double scale = aligned ? (out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0)
-                                   : static_cast<double>(in) / static_cast<double>(out);
+      const double scale =
+          aligned ? (out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0)
+                  : static_cast<double>(in) / static_cast<double>(out);
       const double place = aligned ? static_cast<double>(j) * scale
                                    : std::max(0.0, (static_cast<double>(j) + 0.5) * scale - 0.5);
       const std::int64_t before = std::min(static_cast<std::int64_t>(place), in - 1);
@@ -36,7 +37,8 @@ Tensor resized(const char* name, const Tensor& x, const Pair& size, Interpolatio
   constexpr std::int64_t most = std::int64_t{1} << 30;
   if (x.size(2) < 1 || x.size(3) < 1 || std::min(size.height, size.width) < 1 ||
       std::max(size.height, size.width) > most) {
-    detail::fail(name, ": input ", x.shape(), " cannot become [", size.height, ", ", size.width, "]");
+    detail::fail(name, ": input ", x.shape(), " cannot become [", size.height, ", ", size.width,
+                 "]");
   }
   return detail::apply_image_maps(name, x, interpolated(x.size(2), size.height, interpolation),
                                   interpolated(x.size(3), size.width, interpolation));
@@ -53,9 +55,11 @@ Tensor upsample(const Tensor& x, const Pair& factor, Interpolation interpolation
   detail::expect_image("upsample", x);
   constexpr std::int64_t most = 1 << 20;
   if (std::min(factor.height, factor.width) < 1 || std::max(factor.height, factor.width) > most) {
-    detail::fail("upsample: factor [", factor.height, ", ", factor.width, "] must be from 1 to ", most);
+    detail::fail("upsample: factor [", factor.height, ", ", factor.width, "] must be from 1 to ",
+                 most);
   }
-  return resized("upsample", x, {x.size(2) * factor.height, x.size(3) * factor.width}, interpolation);
+  return resized("upsample", x, {x.size(2) * factor.height, x.size(3) * factor.width},
+                 interpolation);
 }
 
 }  // namespace mnemo

@@ -12,7 +12,8 @@ enum class Interpolation {
 
 /// An image [batch, channels, height, width] with `size` in place of height and width. float32 and
 /// float64, differentiable. Throws Error for other ranks, an empty image or a size below 1.
-Tensor resize(const Tensor& x, const Pair& size, Interpolation interpolation = Interpolation::nearest);
+Tensor resize(const Tensor& x, const Pair& size,
+              Interpolation interpolation = Interpolation::nearest);
 
 /// The same with height and width multiplied by `factor`.
 Tensor upsample(const Tensor& x, const Pair& factor,

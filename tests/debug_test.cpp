@@ -14,8 +14,9 @@ TEST_CASE("the operation whose forward pass first made a number that is not fini
   const Tensor x = tensor<double>({1, 0, 2, -1}).reshape({2, 2});
   CHECK(std::isinf(log(abs(x)).at({0, 1})));  // unwatched, nothing is said
   const DetectNonFinite scope;
-  CHECK(error_of([&] { exp(square(log(abs(x)))); }) ==
-        "log: the forward pass gave -inf at [0, 1] of its result [2, 2] from finite inputs ([2, 2])");
+  CHECK(
+      error_of([&] { exp(square(log(abs(x)))); }) ==
+      "log: the forward pass gave -inf at [0, 1] of its result [2, 2] from finite inputs ([2, 2])");
   CHECK(error_of([&] { x / abs(x); }).find("div: the forward pass gave nan at [0, 1]") == 0);
   // Infinities that were there before are nobody's fault.
   CHECK(error_of([&] { square(tensor<double>({INFINITY})) + 1.0; }) == "");
@@ -28,8 +29,9 @@ TEST_CASE("the operation whose backward pass first made one is named, also under
   for (const bool create_graph : {false, true}) {
     const DetectNonFinite scope;
     const Tensor y = sum(square(sqrt(x)) * 3.0);
-    CHECK(error_of([&] { grad(y, {x}, {.create_graph = create_graph}); })
-              .find("sqrt: the backward pass gave nan at [1] of the gradient of input 0 [2]") == 0);
+    CHECK(error_of([&] {
+            grad(y, {x}, {.create_graph = create_graph});
+          }).find("sqrt: the backward pass gave nan at [1] of the gradient of input 0 [2]") == 0);
     CHECK(error_of([&] { log(zeros({1})); }).find("log") == 0);  // still watching
   }
   CHECK(error_of([&] { grad(sum(sqrt(x)), {x}); }) == "");

@@ -9,7 +9,8 @@
 
 using namespace mnemo;
 
-TEST_CASE("dropout keeps the mean, is repeated by the generator's state, and its gradient has its mask") {
+TEST_CASE(
+    "dropout keeps the mean, is repeated by the generator's state, and its gradient has its mask") {
   Rng rng(3);
   const Tensor x = ones({200000}, DType::float64);
   x.set_requires_grad();

@@ -47,5 +47,7 @@ TEST_CASE("einsum refuses by name what it does not support") {
   CHECK(refused("ij,jk->iz", "'z' is in no operand"));
   CHECK(refused("i1,1k->ik", "not a letter"));
   CHECK(refused("ijk,kl->ijl", "ranks"));
-  CHECK(error_of([&] { einsum("ij,jk->ik", m, ones({3, 2})); }).find("'j' is 2 long") != std::string::npos);
+  CHECK(error_of([&] {
+          einsum("ij,jk->ik", m, ones({3, 2}));
+        }).find("'j' is 2 long") != std::string::npos);
 }

@@ -401,7 +401,7 @@ std::vector<Row> image_rows() {
       row("resize", [](const Tensor& v) { return resize(v, {3, 9}, Interpolation::bilinear_aligned); }),
       row("unfold", [](const Tensor& v) { return unfold(v, {.kernel = {2, 3}, .stride = {2, 1}, .padding = 1}); }),
       row("fold", [](const Tensor& v) {
-        return fold(slice(v.reshape({1, 4, 20}), 2, 0, 12), {5, 6}, {.kernel = 2, .stride = {2, 1}, .dilation = {2, 3}});
+        return fold(slice(v.reshape({1, 4, 20}), 2, 0, 6), {5, 6}, {.kernel = 2, .stride = {2, 1}, .dilation = {2, 3}});
       }),
       row("dropout", [](const Tensor& v) { Rng rng(8); return dropout(v, 0.4, rng); }),
       row("dropout_channels", [](const Tensor& v) { Rng rng(8); return dropout_channels(v, 0.4, rng); }),

@@ -25,10 +25,16 @@ Tensor by_definition(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 TEST_CASE("matmul with batches that broadcast, transposed or not") {
-  for (const auto& [left, right] : std::vector<std::pair<Shape, Shape>>{
-           {{3, 4}, {4, 5}}, {{2, 3, 4}, {4, 5}}, {{3, 4}, {2, 4, 5}}, {{2, 1, 3, 4}, {6, 4, 5}},
-           {{1, 3, 4}, {7, 4, 2}}, {{2, 3, 4}, {1, 1, 4, 2}}, {{0, 3, 4}, {4, 5}}, {{2, 0, 4}, {2, 4, 5}},
-           {{2, 3, 0}, {2, 0, 5}}, {{1, 1}, {1, 1}}}) {
+  for (const auto& [left, right] : std::vector<std::pair<Shape, Shape>>{{{3, 4}, {4, 5}},
+                                                                        {{2, 3, 4}, {4, 5}},
+                                                                        {{3, 4}, {2, 4, 5}},
+                                                                        {{2, 1, 3, 4}, {6, 4, 5}},
+                                                                        {{1, 3, 4}, {7, 4, 2}},
+                                                                        {{2, 3, 4}, {1, 1, 4, 2}},
+                                                                        {{0, 3, 4}, {4, 5}},
+                                                                        {{2, 0, 4}, {2, 4, 5}},
+                                                                        {{2, 3, 0}, {2, 0, 5}},
+                                                                        {{1, 1}, {1, 1}}}) {
     const Tensor a = random(left, 1);
     const Tensor b = random(right, 2);
     const Tensor expected = by_definition(a, b);
@@ -65,7 +71,8 @@ TEST_CASE("linear along the last axis, of any rank and of nothing") {
   const Tensor b = random({5}, 3);
   CHECK(distance(values(linear(x, w, b)), values(matmul(x, transpose(w)) + b)) < 1e-13);
   CHECK(linear(random({4}, 1), w, b).shape() == Shape{5});
-  CHECK(values(linear(zeros({3, 0}), zeros({2, 0}), tensor({1.0f, 2.0f}))) == List{1, 2, 1, 2, 1, 2});
+  CHECK(values(linear(zeros({3, 0}), zeros({2, 0}), tensor({1.0f, 2.0f}))) ==
+        List{1, 2, 1, 2, 1, 2});
   CHECK(values(linear(zeros({1, 3, 0}), zeros({2, 0}))) == List(6, 0.0));
   CHECK(linear(zeros({0, 4}), zeros({2, 4})).shape() == Shape{0, 2});
 }
@@ -81,14 +88,21 @@ TEST_CASE("batches of products are the same bits for any number of threads") {
 }
 
 TEST_CASE("what does not fit is refused with its shapes") {
-  CHECK(error_of([] { matmul(zeros({2, 3}), zeros({2, 3})); }).find("3 and 2") != std::string::npos);
-  CHECK(error_of([] { matmul(zeros({2, 2, 3}), zeros({3, 3, 2})); }).find("matmul: shapes [2] and [3]") == 0);
+  CHECK(error_of([] {
+          matmul(zeros({2, 3}), zeros({2, 3}));
+        }).find("3 and 2") != std::string::npos);
+  CHECK(error_of([] {
+          matmul(zeros({2, 2, 3}), zeros({3, 3, 2}));
+        }).find("matmul: shapes [2] and [3]") == 0);
   CHECK(error_of([] { matmul(scalar(1.0), zeros({2})); }).find("[]") != std::string::npos);
-  CHECK(error_of([] { matmul(zeros({2}), zeros({2}), true); }).find("transpose") != std::string::npos);
-  CHECK(error_of([] { matmul(zeros({2, 2}), zeros({2, 2}, DType::float64)); }).find("float64") !=
+  CHECK(error_of([] { matmul(zeros({2}), zeros({2}), true); }).find("transpose") !=
         std::string::npos);
-  CHECK(error_of([] { matmul(zeros({2, 2}, DType::int64), zeros({2, 2}, DType::int64)); }).find("int64") !=
-        std::string::npos);
+  CHECK(error_of([] {
+          matmul(zeros({2, 2}), zeros({2, 2}, DType::float64));
+        }).find("float64") != std::string::npos);
+  CHECK(error_of([] {
+          matmul(zeros({2, 2}, DType::int64), zeros({2, 2}, DType::int64));
+        }).find("int64") != std::string::npos);
   CHECK(error_of([] { dot(zeros({2}), zeros({3})); }).find("dot") == 0);
   CHECK(error_of([] { outer(zeros({2, 1}), zeros({3})); }).find("outer") == 0);
   CHECK(error_of([] { linear(zeros({2, 3}), zeros({4, 2})); }).find("[4, 2]") != std::string::npos);
