@@ -6,6 +6,7 @@
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/creation.hpp"
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/core/grad.hpp"
 #include "mnemo/core/matmul.hpp"
 #include "mnemo/core/shape_ops.hpp"
 #include "mnemo/core/softmax.hpp"
@@ -53,6 +54,7 @@ MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads
   }
   Dense& out = child("out_proj", Dense(channels, channels, rng,
                                        {.bias = options.bias, .dtype = options.dtype}));
+  const NoGrad no_grad;
   if (options.bias) out.bias.fill(0.0);
 }
 
