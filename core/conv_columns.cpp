@@ -6,7 +6,9 @@
 namespace mnemo::detail {
 namespace {
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? (a + b - 1) / b : -(-a / b);
+}
 
 // The part of a phase row that lies inside the image: elements j with 0 <= j * stride + offset < size.
 struct Span {
@@ -33,8 +35,7 @@ void strided(std::int64_t stride, const Body& body) {
 template <class T>
 Columns<T>::Columns(const ConvGeometry& g)
     : channels_(g.in_channels),
-      y_{g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_top,
-         g.dilation_height},
+      y_{g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_top, g.dilation_height},
       x_{g.in_width, g.out_width, g.kernel_width, g.stride_width, g.pad_left, g.dilation_width} {}
 
 template <class T>
@@ -94,9 +95,9 @@ void Columns<T>::gather(const PixelRun& run, const T* x, std::int64_t channel,
     // next one puts that right; after the last one there is slack.
     for (std::int64_t ky = 0; ky < y_.kernel; ++ky) {
       for (std::int64_t kx = 0; kx < x_.kernel; ++kx) {
-        const T* const tap = planes + x_.shift(kx) +
-                             ((y_.phase(ky) * p.rows + y_.shift(ky)) * x_.stride + x_.phase(kx)) *
-                                 p.width;
+        const T* const tap =
+            planes + x_.shift(kx) +
+            ((y_.phase(ky) * p.rows + y_.shift(ky)) * x_.stride + x_.phase(kx)) * p.width;
         for (std::int64_t s = 0; s < run.samples; ++s) {
           const T* from = tap + s * sample_plane;
           for (std::int64_t r = 0; r < run.rows; ++r, from += x_.stride * p.width) {
@@ -118,7 +119,8 @@ void Columns<T>::scatter(const PixelRun& whole, const PixelRun& run, const T* co
   const std::int64_t sample_plane = y_.stride * x_.stride * p.rows * p.width;
   for (std::int64_t c = 0; c < channels; ++c, planes += whole.samples * sample_plane) {
     for (std::int64_t ky = 0; ky < y_.kernel; ++ky) {
-      const std::int64_t first = y_.phase(ky) * p.rows + y_.shift(ky) + run.first_row - whole.first_row;
+      const std::int64_t first =
+          y_.phase(ky) * p.rows + y_.shift(ky) + run.first_row - whole.first_row;
       for (std::int64_t kx = 0; kx < x_.kernel; ++kx) {
         T* const tap = planes + x_.shift(kx) + (first * x_.stride + x_.phase(kx)) * p.width;
         for (std::int64_t s = 0; s < run.samples; ++s) {

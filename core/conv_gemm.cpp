@@ -11,7 +11,7 @@ namespace mnemo::detail {
 namespace {
 
 constexpr std::int64_t column_elements = 1 << 18;  // of a column matrix: 1 MiB of floats
-constexpr std::int64_t few_pixels = 192;  // fewer, and samples share one product
+constexpr std::int64_t few_pixels = 192;           // fewer, and samples share one product
 constexpr std::int64_t plane_elements = 1 << 20;
 constexpr std::int64_t most_partials = 16;
 constexpr std::int64_t partial_elements = 1 << 24;
@@ -91,8 +91,7 @@ Pixels<const T> column_matrix(const ConvGeometry& g, const Plan& plan, const Col
   }
   const std::int64_t pixels = run.samples * run.rows * g.out_width;
   T* const planes = scratch<T>(Slot::planes, columns.plane_size(run));
-  T* const matrix =
-      scratch<T>(Slot::columns, Columns<T>::matrix_size(plan.in * plan.taps, pixels));
+  T* const matrix = scratch<T>(Slot::columns, Columns<T>::matrix_size(plan.in * plan.taps, pixels));
   columns.gather(run, x, group * plan.in, plan.in, planes, matrix);
   return {matrix, pixels};
 }
@@ -108,8 +107,8 @@ void pointwise_input(const ConvGeometry& g, const Plan& plan, const PixelRun& ru
                      std::int64_t group, const T* u, const T* w, const T* bias, T* x) {
   const std::int64_t channel = group * plan.in, pixels = run.rows * g.out_width;
   const Pixels<const T> from = pixel_matrix(g, plan, run, u, group * plan.out);
-  T* const to = x + (run.first_sample * g.in_channels + channel) * plan.pixels +
-                run.first_row * g.out_width;
+  T* const to =
+      x + (run.first_sample * g.in_channels + channel) * plan.pixels + run.first_row * g.out_width;
   if (bias) fill_rows(to, plan.in, pixels, plan.pixels, bias + channel);
   gemm_serial(true, false, plan.in, pixels, plan.out, T(1), w + group * plan.out * plan.in, plan.in,
               from.data, from.stride, bias ? T(1) : T(0), to, plan.pixels);
@@ -155,7 +154,8 @@ void conv_input_gemm(const ConvGeometry& g, const T* u, const T* w, const T* bia
   const std::int64_t depth = plan.in * plan.taps;
   if (plan.samples == 1 && is_pointwise(g)) {
     return parallel_blocks(g.groups * plan.runs(), [&](std::int64_t index) {
-      pointwise_input(g, plan, plan.run(g, index % plan.runs()), index / plan.runs(), u, w, bias, x);
+      pointwise_input(g, plan, plan.run(g, index % plan.runs()), index / plan.runs(), u, w, bias,
+                      x);
     });
   }
   // Runs of one sample overlap in x, so they follow each other; channels of x are independent.
@@ -196,8 +196,8 @@ void conv_weight_gemm(const ConvGeometry& g, const T* x, const T* u, T* w) {
   const Columns<T> columns(g);
   const std::int64_t depth = plan.in * plan.taps, size = g.out_channels * depth;
   // Each part sums its runs one after the other; the parts' sums are then added in their order.
-  const std::int64_t parts = std::clamp<std::int64_t>(
-      partial_elements / size, 1, std::min(most_partials, plan.runs()));
+  const std::int64_t parts =
+      std::clamp<std::int64_t>(partial_elements / size, 1, std::min(most_partials, plan.runs()));
   T* const partials = parts == 1 ? w : scratch<T>(Slot::partial, parts * size);
   parallel_blocks(g.groups * parts, [&](std::int64_t index) {
     const std::int64_t group = index / parts, part = index % parts, channel = group * plan.out;
@@ -222,11 +222,15 @@ void conv_weight_gemm(const ConvGeometry& g, const T* x, const T* u, T* w) {
   });
 }
 
-template void conv_output_gemm(const ConvGeometry&, const float*, const float*, const float*, float*);
-template void conv_input_gemm(const ConvGeometry&, const float*, const float*, const float*, float*);
+template void conv_output_gemm(const ConvGeometry&, const float*, const float*, const float*,
+                               float*);
+template void conv_input_gemm(const ConvGeometry&, const float*, const float*, const float*,
+                              float*);
 template void conv_weight_gemm(const ConvGeometry&, const float*, const float*, float*);
-template void conv_output_gemm(const ConvGeometry&, const double*, const double*, const double*, double*);
-template void conv_input_gemm(const ConvGeometry&, const double*, const double*, const double*, double*);
+template void conv_output_gemm(const ConvGeometry&, const double*, const double*, const double*,
+                               double*);
+template void conv_input_gemm(const ConvGeometry&, const double*, const double*, const double*,
+                              double*);
 template void conv_weight_gemm(const ConvGeometry&, const double*, const double*, double*);
 
 }  // namespace mnemo::detail

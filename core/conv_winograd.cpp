@@ -239,8 +239,8 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
             }
           }
           Lanes at_points[W::points][W::points];
-          both_ways<R, W::points>(window, R * lane_count,
-                                  [](const auto& v, auto& z) { W::filter(v, z); }, at_points);
+          both_ways<R, W::points>(
+              window, R * lane_count, [](const auto& v, auto& z) { W::filter(v, z); }, at_points);
           float* const to = matrices.data +
                             (back ? d * matrices.width + phase * in.lanes()
                                   : (phase * in.lanes() + d) * matrices.width) +
@@ -298,8 +298,9 @@ void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const
             store_lanes(load_lanes(from + i * sums.distance), at_points + i * lane_count);
           }
           Lanes filter[R][R];
-          both_ways<W::points, R>(at_points, W::points * lane_count,
-                                  [](const auto& z, auto& v) { W::to_filter(z, v); }, filter);
+          both_ways<W::points, R>(
+              at_points, W::points * lane_count, [](const auto& z, auto& v) { W::to_filter(z, v); },
+              filter);
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
               store_lanes(filter[i][j], taps + filters.tap(phase, i, j) * lane_count);
@@ -341,8 +342,8 @@ void output(const ConvGeometry& g, const float* x, const float* w, const float* 
 template <int R>
 void input(const ConvGeometry& g, const float* u, const float* w, const float* bias, float* x) {
   const Side in = input_side(g, true);
-  const Side out = output_side(g, R - 1 - g.pad_top / g.stride_height,
-                               R - 1 - g.pad_left / g.stride_width);
+  const Side out =
+      output_side(g, R - 1 - g.pad_top / g.stride_height, R - 1 - g.pad_left / g.stride_width);
   const Matrices filters(Slot::shared, Winograd<R>::points, out.width(), in.width());
   transform_filters<R>(g, w, true, in, out, filters);
   const Tiles tiles = tiles_of((g.in_height - 1 + in.y.pad) / g.stride_height + 1,

@@ -34,10 +34,11 @@ LaneImage::LaneImage(const LaneAxis& y, const LaneAxis& x, std::int32_t* places)
     for (std::int64_t ix = 0; ix < x.size; ++ix) {
       const Place column = place_of(x, ix);
       const std::int64_t plane = row.phase * x.stride + column.phase;
-      *places++ = static_cast<std::int32_t>(
-          row.position < 0 || column.position < 0
-              ? outside
-              : plane * plane_stride() + row.position * row_stride() + column.position * lane_count);
+      *places++ =
+          static_cast<std::int32_t>(row.position < 0 || column.position < 0
+                                        ? outside
+                                        : plane * plane_stride() + row.position * row_stride() +
+                                              column.position * lane_count);
     }
   }
 }

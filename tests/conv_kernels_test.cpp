@@ -48,10 +48,10 @@ std::int64_t y_size(const ConvGeometry& g) {
 }
 
 std::string describe(const ConvGeometry& g) {
-  const std::int64_t all[] = {g.batch,          g.in_channels,   g.in_height,     g.in_width,
-                              g.out_channels,   g.out_height,    g.out_width,     g.kernel_height,
-                              g.kernel_width,   g.stride_height, g.stride_width,  g.pad_top,
-                              g.pad_left,       g.pad_bottom,    g.pad_right,     g.dilation_height,
+  const std::int64_t all[] = {g.batch,          g.in_channels,   g.in_height,    g.in_width,
+                              g.out_channels,   g.out_height,    g.out_width,    g.kernel_height,
+                              g.kernel_width,   g.stride_height, g.stride_width, g.pad_top,
+                              g.pad_left,       g.pad_bottom,    g.pad_right,    g.dilation_height,
                               g.dilation_width, g.groups};
   std::string text;
   for (const std::int64_t value : all) text += std::to_string(value) + " ";
@@ -67,8 +67,8 @@ void set_output(ConvGeometry& g) {
   };
   g.out_height = out(g.in_height, g.pad_top + g.pad_bottom, g.kernel_height, g.stride_height,
                      g.dilation_height);
-  g.out_width = out(g.in_width, g.pad_left + g.pad_right, g.kernel_width, g.stride_width,
-                    g.dilation_width);
+  g.out_width =
+      out(g.in_width, g.pad_left + g.pad_right, g.kernel_width, g.stride_width, g.dilation_width);
 }
 
 ConvGeometry geometry(std::int64_t batch, std::int64_t in, std::int64_t size, std::int64_t out,
@@ -88,7 +88,8 @@ ConvGeometry geometry(std::int64_t batch, std::int64_t in, std::int64_t size, st
 template <class T>
 std::vector<T> random_values(std::int64_t count, std::mt19937_64& random) {
   std::vector<T> values(static_cast<std::size_t>(count));
-  for (T& value : values) value = static_cast<T>(static_cast<double>(random() >> 40) / (1 << 23) - 1);
+  for (T& value : values)
+    value = static_cast<T>(static_cast<double>(random() >> 40) / (1 << 23) - 1);
   return values;
 }
 
@@ -212,8 +213,8 @@ std::vector<ConvGeometry> chosen_geometries() {
       geometry(3, 20, 15, 17, 4, 2, 2), geometry(3, 16, 10, 16, 2, 1, 0),
       geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4),
       geometry(2, 16, 20, 17, 6, 3, 2), geometry(1, 40, 90, 20, 3, 1, 1),
-      geometry(2, 16, 60, 24, 4, 2, 1),
-      geometry(2, 9, 17, 5, 1, 1, 0),   geometry(2, 3, 130, 2, 3, 1, 1)};
+      geometry(2, 16, 60, 24, 4, 2, 1), geometry(2, 9, 17, 5, 1, 1, 0),
+      geometry(2, 3, 130, 2, 3, 1, 1)};
   ConvGeometry depthwise = geometry(3, 24, 12, 24, 3, 1, 1);
   depthwise.groups = 24;
   all.push_back(depthwise);
@@ -257,8 +258,9 @@ TEST_CASE("convolution kernels agree with plain loops on chosen geometries") {
 // Winograd's filtering, which rounds most, beside the plain products in double.
 TEST_CASE("float results differ from double ones by far less than 1e-4 of their size") {
   std::mt19937_64 random(7);
-  for (const ConvGeometry& g : {geometry(4, 64, 28, 64, 3, 1, 1), geometry(8, 128, 14, 128, 3, 1, 1),
-                                geometry(8, 64, 14, 128, 4, 2, 1)}) {
+  for (const ConvGeometry& g :
+       {geometry(4, 64, 28, 64, 3, 1, 1), geometry(8, 128, 14, 128, 3, 1, 1),
+        geometry(8, 64, 14, 128, 4, 2, 1)}) {
     CAPTURE(describe(g));
     const Data<float> d(g, random);
     Data<double> e(g, random);

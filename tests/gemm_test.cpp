@@ -20,7 +20,8 @@ struct Product {
 template <class T>
 std::vector<T> random_values(std::int64_t count, std::mt19937_64& random) {
   std::vector<T> values(static_cast<std::size_t>(count));
-  for (T& value : values) value = static_cast<T>(static_cast<double>(random() >> 40) / (1 << 23) - 1);
+  for (T& value : values)
+    value = static_cast<T>(static_cast<double>(random() >> 40) / (1 << 23) - 1);
   return values;
 }
 
@@ -46,9 +47,9 @@ void check_against_loops(const Product& p, T alpha, T beta, std::mt19937_64& ran
   if (beta == T(0)) std::fill(start.begin(), start.end(), std::numeric_limits<T>::quiet_NaN());
   for (const bool serial : {true, false}) {
     std::vector<T> c = start;
-    (serial ? mnemo::detail::gemm_serial<T> : mnemo::detail::gemm<T>)(
-        p.transpose_a, p.transpose_b, p.m, p.n, p.k, alpha, a.data(), lda, b.data(), ldb, beta,
-        c.data(), ldc);
+    (serial ? mnemo::detail::gemm_serial<T>
+            : mnemo::detail::gemm<T>)(p.transpose_a, p.transpose_b, p.m, p.n, p.k, alpha, a.data(),
+                                      lda, b.data(), ldb, beta, c.data(), ldc);
     const double eps = std::numeric_limits<T>::epsilon();
     std::int64_t wrong = 0;
     for (std::int64_t i = 0; i < p.m; ++i) {
@@ -74,10 +75,10 @@ void check_against_loops(const Product& p, T alpha, T beta, std::mt19937_64& ran
   }
 }
 
-const std::int64_t sizes[][3] = {{1, 1, 1},    {1, 7, 5},    {5, 1, 9},    {3, 4, 0},   {0, 4, 3},
-                                 {4, 0, 3},    {32, 32, 32}, {33, 17, 65}, {130, 5, 9}, {5, 700, 9},
-                                 {64, 300, 100}, {600, 64, 64}, {130, 260, 150}, {300, 70, 129},
-                                 {1, 1500, 900}, {1030, 2, 600}};
+const std::int64_t sizes[][3] = {{1, 1, 1},       {1, 7, 5},      {5, 1, 9},      {3, 4, 0},
+                                 {0, 4, 3},       {4, 0, 3},      {32, 32, 32},   {33, 17, 65},
+                                 {130, 5, 9},     {5, 700, 9},    {64, 300, 100}, {600, 64, 64},
+                                 {130, 260, 150}, {300, 70, 129}, {1, 1500, 900}, {1030, 2, 600}};
 
 }  // namespace
 

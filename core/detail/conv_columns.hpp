@@ -52,9 +52,7 @@ class Columns {
   struct Plane {
     std::int64_t rows, width;
   };
-  Plane plane(const PixelRun& run) const {
-    return {run.rows + y_.reach(), x_.out + x_.reach()};
-  }
+  Plane plane(const PixelRun& run) const { return {run.rows + y_.reach(), x_.out + x_.reach()}; }
   void fill(const PixelRun& run, const T* image, T* planes) const;
   void empty(const T* planes, const PixelRun& whole, T bias, T* image) const;
 

@@ -26,7 +26,8 @@ inline void store_lanes(const Lanes& lanes, float* to) { std::memcpy(to, &lanes,
 // a0 b0 a1 b1 ..., from the lower or the upper halves.
 template <int first, std::size_t... i>
 inline Lanes zip(const Lanes& a, const Lanes& b, std::index_sequence<i...>) {
-  return __builtin_shufflevector(a, b, (first + static_cast<int>(i) / 2 + static_cast<int>(i) % 2 * lane_count)...);
+  return __builtin_shufflevector(
+      a, b, (first + static_cast<int>(i) / 2 + static_cast<int>(i) % 2 * lane_count)...);
 }
 
 /// rows[i][j] becomes rows[j][i]: zipping the halves of the list once per bit of the index rotates

@@ -32,9 +32,9 @@ mnemo::Tensor cyclic_labels(std::int64_t count, std::int64_t classes);
 std::uint64_t fill_parameters(const mnemo::Variables& parameters, std::uint64_t seed);
 
 struct Plan {
-  int warm_up = 3;                  ///< iterations at least
-  double warm_up_seconds = 0.3;     ///< and at least for so long
-  double share = 1.0;               ///< of Options::seconds
+  int warm_up = 3;                    ///< iterations at least
+  double warm_up_seconds = 0.3;       ///< and at least for so long
+  double share = 1.0;                 ///< of Options::seconds
   std::function<void()> before = {};  ///< untimed, before each iteration
 };
 

@@ -36,8 +36,7 @@ void tiny_graph() {
     check("tiny_graph.mean_abs_grad_a", mean_abs(gradients[1]));
     check("tiny_graph.mean_abs_grad_b", mean_abs(gradients[2]));
   }
-  measure("tiny_graph", differentiate,
-          [](double ms) { return "us_per_op=" + std::to_string(ms); });
+  measure("tiny_graph", differentiate, [](double ms) { return "us_per_op=" + std::to_string(ms); });
 }
 
 // One operation forward, and backward into its inputs from a given gradient.
@@ -50,9 +49,7 @@ std::vector<Tensor> both_ways(const Operation& operation, const std::vector<Tens
 void elementwise() {
   const Tensor x = trained(fixed({16777216}, 1, -2, 2));
   const Tensor upstream = fixed({16777216}, 2, -1, 1);
-  const auto run = [&] {
-    return both_ways([&] { return tanh(x * 0.5 + 0.1); }, {x}, upstream);
-  };
+  const auto run = [&] { return both_ways([&] { return tanh(x * 0.5 + 0.1); }, {x}, upstream); };
   if (options().check) check("elementwise_16m.mean_abs_grad", mean_abs(run()[0]));
   measure("elementwise_16m", run);
 }
@@ -69,8 +66,9 @@ void sum_along(std::int64_t axis) {
   const std::string name = "sum_axis" + std::to_string(axis) + "_4096";
   const Tensor x = fixed({4096, 4096}, 1, -1, 1);
   if (options().check) check(name + ".mean_abs", mean_abs(sum(x, {.axes = {axis}})));
-  measure(name, [&] { sum(x, {.axes = {axis}}); },
-          [](double ms) { return rate("GB/s", 4096.0 * 4096 * 4, ms); });
+  measure(
+      name, [&] { sum(x, {.axes = {axis}}); },
+      [](double ms) { return rate("GB/s", 4096.0 * 4096 * 4, ms); });
 }
 
 void product(std::int64_t side) {

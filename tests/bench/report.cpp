@@ -35,10 +35,11 @@ void print_json() {
               std::string(mnemo::version()).c_str(), options().threads, openblas_core());
   const char* comma = "";
   for (const Result& r : results) {
-    std::printf("%s\"%s\":{\"median_ms\":%.6g,\"min_ms\":%.6g,\"max_ms\":%.6g,\"iters\":%zu,"
-                "\"minflt_per_iter\":%.1f,\"other_cpu\":%.3f,\"steal\":%.3f,\"remark\":\"%s\"}",
-                comma, r.name.c_str(), r.median, r.least, r.most, r.iterations, r.page_faults,
-                r.others, r.stolen, r.remark.c_str());
+    std::printf(
+        "%s\"%s\":{\"median_ms\":%.6g,\"min_ms\":%.6g,\"max_ms\":%.6g,\"iters\":%zu,"
+        "\"minflt_per_iter\":%.1f,\"other_cpu\":%.3f,\"steal\":%.3f,\"remark\":\"%s\"}",
+        comma, r.name.c_str(), r.median, r.least, r.most, r.iterations, r.page_faults, r.others,
+        r.stolen, r.remark.c_str());
     comma = ",";
   }
   std::printf("},\"checks\":{");

@@ -40,7 +40,9 @@ void checkpoints() {
   };
   // mnemo's save is durable, it returns when the disk has the file: both lines time the same call.
   for (const char* const name : {"ckpt_save", "ckpt_save_fsync"}) {
-    if (wanted(name)) measure(name, [&] { io::save(path, state); }, rate, plan);
+    if (wanted(name))
+      measure(
+          name, [&] { io::save(path, state); }, rate, plan);
   }
   io::save(path, state);
   if (options().check) {
@@ -54,9 +56,13 @@ void checkpoints() {
   }
   state = {};
   plan.before = {};
-  if (wanted("ckpt_load")) measure("ckpt_load", [&] { io::read(path); }, rate, plan);
+  if (wanted("ckpt_load"))
+    measure(
+        "ckpt_load", [&] { io::read(path); }, rate, plan);
   plan.before = [&] { drop_pages(path); };
-  if (wanted("ckpt_load_cold")) measure("ckpt_load_cold", [&] { io::read(path); }, rate, plan);
+  if (wanted("ckpt_load_cold"))
+    measure(
+        "ckpt_load_cold", [&] { io::read(path); }, rate, plan);
   unlink(path.c_str());
 }
 

@@ -56,9 +56,9 @@ nn::Conv2d second_convolution() {
 }
 
 nn::Sequential make_discriminator() {
-  return {{"down1", first_convolution()}, {"leaky1", nn::LeakyReLU(0.2)},
-          {"down2", second_convolution()}, {"norm", nn::BatchNorm2d(128)},
-          {"leaky2", nn::LeakyReLU(0.2)},  {"flat", nn::Flatten()},
+  return {{"down1", first_convolution()},      {"leaky1", nn::LeakyReLU(0.2)},
+          {"down2", second_convolution()},     {"norm", nn::BatchNorm2d(128)},
+          {"leaky2", nn::LeakyReLU(0.2)},      {"flat", nn::Flatten()},
           {"judge", nn::Dense(6272, 1, any())}};
 }
 
@@ -119,8 +119,7 @@ struct WganGp {
     between.set_requires_grad();
     const Tensor slope = grad({sum(critic(between))}, {between}, {.create_graph = true})[0];
     const Tensor norm = sqrt(sum(square(slope.reshape({64, -1})), {.axes = {1}}) + 1e-12);
-    Tensor loss =
-        mean(critic(fake)) - mean(critic(real)) + mean(square(norm - 1.0)) * 10.0;
+    Tensor loss = mean(critic(fake)) - mean(critic(real)) + mean(square(norm - 1.0)) * 10.0;
     adam.step(grad(loss, critic.parameters()));
     return loss;
   }
@@ -158,7 +157,8 @@ void updates(const std::string& name, double streams, const Make& make) {
   for (int i = 0; i < 20; ++i) {
     std::string key = "p";
     key += std::to_string(i);
-    parameters.add(key, fixed({500000}, 1 + static_cast<std::uint64_t>(i), -1, 1).set_requires_grad());
+    parameters.add(key,
+                   fixed({500000}, 1 + static_cast<std::uint64_t>(i), -1, 1).set_requires_grad());
     gradients.add(key, fixed({500000}, 101 + static_cast<std::uint64_t>(i), -1, 1));
   }
   auto optimizer = make(parameters);
@@ -167,11 +167,14 @@ void updates(const std::string& name, double streams, const Make& make) {
     optimizer.step(gradients);
     check(name + ".mean_abs_p0@2", mean_abs(parameters["p0"]));
   }
-  measure(name, [&] { optimizer.step(gradients); }, [streams](double ms) {
-    char text[64];
-    std::snprintf(text, sizeof text, "GB/s(%.0f streams)=%.1f", streams, 0.04 * streams / (ms * 1e-3));
-    return std::string(text);
-  });
+  measure(
+      name, [&] { optimizer.step(gradients); },
+      [streams](double ms) {
+        char text[64];
+        std::snprintf(text, sizeof text, "GB/s(%.0f streams)=%.1f", streams,
+                      0.04 * streams / (ms * 1e-3));
+        return std::string(text);
+      });
 }
 
 }  // namespace
@@ -179,21 +182,22 @@ void updates(const std::string& name, double streams, const Make& make) {
 double startup() { return Mlp().step().item(); }
 
 std::vector<Workload> training_workloads() {
-  return {{{"mlp_step"}, [] { train<Mlp>("mlp_step", ".loss"); }},
-          {{"dcgan_step"}, [] { train<Dcgan>("dcgan_step", ".D+G.loss", true); }},
-          {{"dcgan_step_unfrozen"}, [] { train<Dcgan>("dcgan_step_unfrozen", ".D+G.loss", false); }},
-          {{"wgan_gp_step"}, [] { train<WganGp>("wgan_gp_step", ".loss"); }},
-          {{"adam_10m"},
-           [] {
-             updates("adam_10m", 7, [](const Variables& parameters) {
-               return optim::Adam(parameters, {.learning_rate = 1e-3});
-             });
-           }},
-          {{"sgd_momentum_10m"}, [] {
-             updates("sgd_momentum_10m", 5, [](const Variables& parameters) {
-               return optim::Sgd(parameters, {.learning_rate = 1e-3, .momentum = 0.9});
-             });
-           }}};
+  return {
+      {{"mlp_step"}, [] { train<Mlp>("mlp_step", ".loss"); }},
+      {{"dcgan_step"}, [] { train<Dcgan>("dcgan_step", ".D+G.loss", true); }},
+      {{"dcgan_step_unfrozen"}, [] { train<Dcgan>("dcgan_step_unfrozen", ".D+G.loss", false); }},
+      {{"wgan_gp_step"}, [] { train<WganGp>("wgan_gp_step", ".loss"); }},
+      {{"adam_10m"},
+       [] {
+         updates("adam_10m", 7, [](const Variables& parameters) {
+           return optim::Adam(parameters, {.learning_rate = 1e-3});
+         });
+       }},
+      {{"sgd_momentum_10m"}, [] {
+         updates("sgd_momentum_10m", 5, [](const Variables& parameters) {
+           return optim::Sgd(parameters, {.learning_rate = 1e-3, .momentum = 0.9});
+         });
+       }}};
 }
 
 }  // namespace bench
