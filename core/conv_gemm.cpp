@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t column_elements = 1 << 18;  // of a column matrix: 1 MiB of floats
 constexpr std::int64_t few_pixels = 192;  // fewer, and samples share one product
+constexpr std::int64_t plane_elements = 1 << 20;
 constexpr std::int64_t most_partials = 16;
 constexpr std::int64_t partial_elements = 1 << 24;
 
@@ -73,6 +74,47 @@ Pixels<const T> pixel_matrix(const ConvGeometry& g, const Plan& plan, const Pixe
   return {matrix, stride};
 }
 
+// A kernel of one tap that meets every pixel once: the image is its own column matrix.
+bool is_pointwise(const ConvGeometry& g) {
+  return g.kernel_height == 1 && g.kernel_width == 1 && g.stride_height == 1 &&
+         g.stride_width == 1 && g.pad_top == 0 && g.pad_left == 0 && g.in_height == g.out_height &&
+         g.in_width == g.out_width;
+}
+
+// The column matrix [in * taps, pixels] of a group and a run.
+template <class T>
+Pixels<const T> column_matrix(const ConvGeometry& g, const Plan& plan, const Columns<T>& columns,
+                              const PixelRun& run, const T* x, std::int64_t group) {
+  if (run.samples == 1 && is_pointwise(g)) {
+    const std::int64_t image = run.first_sample * g.in_channels + group * plan.in;
+    return {x + image * plan.pixels + run.first_row * g.out_width, plan.pixels};
+  }
+  const std::int64_t pixels = run.samples * run.rows * g.out_width;
+  T* const planes = scratch<T>(Slot::planes, columns.plane_size(run));
+  T* const matrix =
+      scratch<T>(Slot::columns, Columns<T>::matrix_size(plan.in * plan.taps, pixels));
+  columns.gather(run, x, group * plan.in, plan.in, planes, matrix);
+  return {matrix, pixels};
+}
+
+template <class T>
+void fill_rows(T* to, std::int64_t rows, std::int64_t count, std::int64_t stride, const T* values) {
+  for (std::int64_t row = 0; row < rows; ++row) std::fill_n(to + row * stride, count, values[row]);
+}
+
+// The gradient of a pointwise kernel: a product straight into x.
+template <class T>
+void pointwise_input(const ConvGeometry& g, const Plan& plan, const PixelRun& run,
+                     std::int64_t group, const T* u, const T* w, const T* bias, T* x) {
+  const std::int64_t channel = group * plan.in, pixels = run.rows * g.out_width;
+  const Pixels<const T> from = pixel_matrix(g, plan, run, u, group * plan.out);
+  T* const to = x + (run.first_sample * g.in_channels + channel) * plan.pixels +
+                run.first_row * g.out_width;
+  if (bias) fill_rows(to, plan.in, pixels, plan.pixels, bias + channel);
+  gemm_serial(true, false, plan.in, pixels, plan.out, T(1), w + group * plan.out * plan.in, plan.in,
+              from.data, from.stride, bias ? T(1) : T(0), to, plan.pixels);
+}
+
 }  // namespace
 
 template <class T>
@@ -84,22 +126,17 @@ void conv_output_gemm(const ConvGeometry& g, const T* x, const T* w, const T* bi
     const std::int64_t group = index / plan.runs(), channel = group * plan.out;
     const PixelRun run = plan.run(g, index % plan.runs());
     const std::int64_t pixels = run.samples * run.rows * g.out_width;
-    T* const planes = scratch<T>(Slot::planes, columns.plane_size(run));
-    T* const matrix = scratch<T>(Slot::columns, Columns<T>::matrix_size(depth, pixels));
-    columns.gather(run, x, group * plan.in, plan.in, planes, matrix);
-
+    const Pixels<const T> matrix = column_matrix(g, plan, columns, run, x, group);
     T* const first = y + (run.first_sample * g.out_channels + channel) * plan.pixels;
     if (run.samples == 1) {
       T* const to = first + run.first_row * g.out_width;
-      for (std::int64_t o = 0; bias && o < plan.out; ++o) {
-        std::fill_n(to + o * plan.pixels, pixels, bias[channel + o]);
-      }
+      if (bias) fill_rows(to, plan.out, pixels, plan.pixels, bias + channel);
       return gemm_serial(false, false, plan.out, pixels, depth, T(1), w + channel * depth, depth,
-                         matrix, pixels, bias ? T(1) : T(0), to, plan.pixels);
+                         matrix.data, matrix.stride, bias ? T(1) : T(0), to, plan.pixels);
     }
     T* const product = scratch<T>(Slot::product, plan.out * pixels);
-    gemm_serial(false, false, plan.out, pixels, depth, T(1), w + channel * depth, depth, matrix,
-                pixels, T(0), product, pixels);
+    gemm_serial(false, false, plan.out, pixels, depth, T(1), w + channel * depth, depth,
+                matrix.data, matrix.stride, T(0), product, pixels);
     for (std::int64_t s = 0; s < run.samples; ++s) {
       for (std::int64_t o = 0; o < plan.out; ++o) {
         const T* const from = product + o * pixels + s * plan.pixels;
@@ -116,8 +153,16 @@ void conv_input_gemm(const ConvGeometry& g, const T* u, const T* w, const T* bia
   const Plan plan(g);
   const Columns<T> columns(g);
   const std::int64_t depth = plan.in * plan.taps;
+  if (plan.samples == 1 && is_pointwise(g)) {
+    return parallel_blocks(g.groups * plan.runs(), [&](std::int64_t index) {
+      pointwise_input(g, plan, plan.run(g, index % plan.runs()), index / plan.runs(), u, w, bias, x);
+    });
+  }
   // Runs of one sample overlap in x, so they follow each other; channels of x are independent.
-  const std::int64_t fitting = column_elements / (plan.taps * plan.run_pixels(g));
+  PixelRun largest = plan.run(g, 0);
+  largest.rows = g.out_height;
+  const std::int64_t fitting = std::min(column_elements / (plan.taps * plan.run_pixels(g)),
+                                        plane_elements / columns.plane_size(largest));
   const std::int64_t channels = std::clamp<std::int64_t>(fitting, 1, plan.in);
   const std::int64_t parts = ceil_div(plan.in, channels);
   parallel_blocks(g.groups * parts * plan.sample_runs, [&](std::int64_t index) {
@@ -127,9 +172,9 @@ void conv_input_gemm(const ConvGeometry& g, const T* u, const T* w, const T* bia
     const std::int64_t first = part * channels, count = std::min(channels, plan.in - first);
     PixelRun whole = plan.run(g, sample_run * plan.row_runs);
     whole.rows = g.out_height;
-    const std::int64_t plane_elements = count * columns.plane_size(whole);
-    T* const planes = scratch<T>(Slot::planes, plane_elements);
-    std::fill_n(planes, plane_elements, T(0));
+    const std::int64_t planes_size = count * columns.plane_size(whole);
+    T* const planes = scratch<T>(Slot::planes, planes_size);
+    std::fill_n(planes, planes_size, T(0));
     for (std::int64_t r = 0; r < plan.row_runs; ++r) {
       const PixelRun run = plan.run(g, sample_run * plan.row_runs + r);
       const std::int64_t pixels = run.samples * run.rows * g.out_width;
@@ -161,12 +206,10 @@ void conv_weight_gemm(const ConvGeometry& g, const T* x, const T* u, T* w) {
     for (std::int64_t r = begin; r < end; ++r) {
       const PixelRun run = plan.run(g, r);
       const std::int64_t pixels = run.samples * run.rows * g.out_width;
-      T* const planes = scratch<T>(Slot::planes, columns.plane_size(run));
-      T* const matrix = scratch<T>(Slot::columns, Columns<T>::matrix_size(depth, pixels));
-      columns.gather(run, x, group * plan.in, plan.in, planes, matrix);
+      const Pixels<const T> matrix = column_matrix(g, plan, columns, run, x, group);
       const Pixels<const T> from = pixel_matrix(g, plan, run, u, channel);
-      gemm_serial(false, true, plan.out, depth, pixels, T(1), from.data, from.stride, matrix,
-                  pixels, r == begin ? T(0) : T(1), sum, depth);
+      gemm_serial(false, true, plan.out, depth, pixels, T(1), from.data, from.stride, matrix.data,
+                  matrix.stride, r == begin ? T(0) : T(1), sum, depth);
     }
   });
   if (parts == 1) return;

@@ -26,9 +26,22 @@ bool empty(const ConvGeometry& g) {
          g.kernel_width == 0;
 }
 
+enum class Method { columns, winograd };
+
+// Which way a convolution goes; the first line that fits decides.
+//
+//   element  kernel, stride                    channels         method
+//   float    3x3, 1 or 2x2, 1 or 4x4, 2;       16 or more on    winograd: 36 or 25 products of
+//            no groups, no dilation            both sides       channels instead of 144 or 64
+//   any      1x1, 1, no padding, many pixels   any              columns: the image is the matrix
+//   any      any                               any              columns: gathered by phases
+//
+// With few channels the transforms cost more than they save. Winograd's rounding: winograd.hpp.
 template <class T>
-bool use_winograd(const ConvGeometry& g) {
-  return std::is_same_v<T, float> && fits_winograd(g) && g.in_channels >= 16 && g.out_channels >= 16;
+Method method_for(const ConvGeometry& g) {
+  const bool many_channels = g.in_channels >= 16 && g.out_channels >= 16;
+  if (std::is_same_v<T, float> && many_channels && fits_winograd(g)) return Method::winograd;
+  return Method::columns;
 }
 
 }  // namespace
@@ -37,7 +50,7 @@ template <class T>
 void conv_output(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
   if (empty(g)) return fill_channels(g.batch, g.out_channels, g.out_height * g.out_width, bias, y);
   if constexpr (std::is_same_v<T, float>) {
-    if (use_winograd<T>(g)) return conv_output_winograd(g, x, w, bias, y);
+    if (method_for<T>(g) == Method::winograd) return conv_output_winograd(g, x, w, bias, y);
   }
   conv_output_gemm(g, x, w, bias, y);
 }
@@ -46,7 +59,7 @@ template <class T>
 void conv_input(const ConvGeometry& g, const T* u, const T* w, const T* bias, T* x) {
   if (empty(g)) return fill_channels(g.batch, g.in_channels, g.in_height * g.in_width, bias, x);
   if constexpr (std::is_same_v<T, float>) {
-    if (use_winograd<T>(g)) return conv_input_winograd(g, u, w, bias, x);
+    if (method_for<T>(g) == Method::winograd) return conv_input_winograd(g, u, w, bias, x);
   }
   conv_input_gemm(g, u, w, bias, x);
 }
@@ -59,7 +72,7 @@ void conv_weight(const ConvGeometry& g, const T* x, const T* u, T* w) {
     return;
   }
   if constexpr (std::is_same_v<T, float>) {
-    if (use_winograd<T>(g)) return conv_weight_winograd(g, x, u, w);
+    if (method_for<T>(g) == Method::winograd) return conv_weight_winograd(g, x, u, w);
   }
   conv_weight_gemm(g, x, u, w);
 }

@@ -188,6 +188,26 @@ struct Filters {
   }
 };
 
+// The taps of `count` filters, `stride` apart, side by side: [tap][lane]. Filter by filter, because
+// their distance may be a multiple of 4096 bytes, and lines so far apart drive each other out of the
+// cache.
+constexpr int most_taps = 16;
+using TapLanes = float[most_taps * lane_count];
+
+void load_taps(const float* from, std::int64_t stride, std::int64_t count, std::int64_t taps,
+               TapLanes& lanes) {
+  for (std::int64_t l = 0; l < count; ++l) {
+    for (std::int64_t t = 0; t < taps; ++t) lanes[t * lane_count + l] = from[l * stride + t];
+  }
+}
+
+void store_taps(const TapLanes& lanes, std::int64_t stride, std::int64_t count, std::int64_t taps,
+                float* to) {
+  for (std::int64_t l = 0; l < count; ++l) {
+    for (std::int64_t t = 0; t < taps; ++t) to[l * stride + t] = lanes[t * lane_count + l];
+  }
+}
+
 // The filters at the points: matrices [from, to] of channels. From the side of x to that of u as
 // they are; for the way back turned around.
 template <int R>
@@ -195,7 +215,7 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
                        const Side& out, const Matrices& matrices) {
   using W = Winograd<R>;
   const Filters filters{g};
-  const Side& along = back ? in : out;     // channels that vary along a row: one in each lane
+  const Side& along = back ? in : out;  // channels that vary along a row: one in each lane
   const Side& down = back ? out : in;
   const std::int64_t along_stride = back ? filters.in_stride() : filters.out_stride();
   const std::int64_t down_stride = back ? filters.out_stride() : filters.in_stride();
@@ -203,20 +223,23 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
     for (std::int64_t d = begin; d < end; ++d) {
       for (std::int64_t block = 0; block < along.blocks(); ++block) {
         const std::int64_t first = block * lane_count;
-        const std::int64_t count =
-            d < down.channels ? std::min<std::int64_t>(lane_count, along.channels - first) : 0;
-        const float* const from = w + d * down_stride + first * along_stride;
+        TapLanes taps = {};
+        if (d < down.channels) {
+          load_taps(w + d * down_stride + first * along_stride, along_stride,
+                    std::min<std::int64_t>(lane_count, along.channels - first), filters.taps(),
+                    taps);
+        }
         for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
-          float taps[R * R * lane_count] = {};
+          float window[R * R * lane_count];
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
-              const int place = (back ? (R - 1 - i) * R + (R - 1 - j) : i * R + j) * lane_count;
-              const float* const tap = from + filters.tap(phase, i, j);
-              for (std::int64_t l = 0; l < count; ++l) taps[place + l] = tap[l * along_stride];
+              const int place = back ? (R - 1 - i) * R + (R - 1 - j) : i * R + j;
+              store_lanes(load_lanes(taps + filters.tap(phase, i, j) * lane_count),
+                          window + place * lane_count);
             }
           }
           Lanes at_points[W::points][W::points];
-          both_ways<R, W::points>(taps, R * lane_count,
+          both_ways<R, W::points>(window, R * lane_count,
                                   [](const auto& v, auto& z) { W::filter(v, z); }, at_points);
           float* const to = matrices.data +
                             (back ? d * matrices.width + phase * in.lanes()
@@ -267,25 +290,24 @@ void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const
     for (std::int64_t c = begin; c < end; ++c) {
       for (std::int64_t first = 0; first < out.channels; first += lane_count) {
         const std::int64_t count = std::min<std::int64_t>(lane_count, out.channels - first);
+        TapLanes taps;
         for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
           const float* const from = sums.data + (phase * in.lanes() + c) * sums.width + first;
           float at_points[W::points * W::points * lane_count];
           for (int i = 0; i < W::points * W::points; ++i) {
             store_lanes(load_lanes(from + i * sums.distance), at_points + i * lane_count);
           }
-          Lanes taps[R][R];
+          Lanes filter[R][R];
           both_ways<W::points, R>(at_points, W::points * lane_count,
-                                  [](const auto& z, auto& v) { W::to_filter(z, v); }, taps);
+                                  [](const auto& z, auto& v) { W::to_filter(z, v); }, filter);
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
-              float* const to = w + first * filters.out_stride() + c * filters.in_stride() +
-                                filters.tap(phase, i, j);
-              for (std::int64_t l = 0; l < count; ++l) {
-                to[l * filters.out_stride()] = taps[i][j][l];
-              }
+              store_lanes(filter[i][j], taps + filters.tap(phase, i, j) * lane_count);
             }
           }
         }
+        store_taps(taps, filters.out_stride(), count, filters.taps(),
+                   w + first * filters.out_stride() + c * filters.in_stride());
       }
     }
   });
@@ -382,7 +404,7 @@ bool fits_winograd(const ConvGeometry& g) {
                      g.kernel_height == g.kernel_width && g.stride_height == g.stride_width &&
                      g.pad_top >= 0 && g.pad_left >= 0;
   const std::int64_t kernel = g.kernel_height, stride = g.stride_height;
-  return plain && ((kernel == 3 && stride == 1) || kernel == 2 * stride);
+  return plain && ((kernel == 3 && stride == 1) || (kernel == 2 * stride && stride <= 2));
 }
 
 void conv_output_winograd(const ConvGeometry& g, const float* x, const float* w, const float* bias,

@@ -62,6 +62,12 @@ T unit(std::uint64_t bits) {
 Rng::Rng(std::uint64_t seed, std::uint64_t stream)
     : state_(from_values(std::vector<std::uint64_t>{seed, stream, 0}, {3})) {}
 
+Rng::Rng(Tensor state) : state_(std::move(state)) {
+  if (state_.dtype() != DType::uint64 || !(state_.shape() == Shape{3})) {
+    detail::fail("Rng: a state is uint64 [3], got ", state_.dtype(), " ", state_.shape());
+  }
+}
+
 std::uint64_t Rng::seed() const { return state_.data<std::uint64_t>()[0]; }
 std::uint64_t Rng::stream() const { return state_.data<std::uint64_t>()[1]; }
 std::uint64_t Rng::position() const { return state_.data<std::uint64_t>()[2]; }

@@ -17,6 +17,10 @@ class Rng {
   /// Generators of one seed and different streams are independent.
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0);
 
+  /// The generator whose state is `state`, shared: uint64 [3], as variables() names it. Throws Error
+  /// for another shape or dtype.
+  explicit Rng(Tensor state);
+
   /// A generator of the same seed whose stream is derived from this one's and `name`; this one's
   /// position does not move. The same name gives the same generator.
   Rng split(std::string_view name) const;

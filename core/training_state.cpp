@@ -30,7 +30,7 @@ void TrainingState::expect_new(const std::string& name, const Tensor& tensor) co
 }
 
 Tensor TrainingState::counter(std::string name, std::int64_t initial) {
-  const Tensor tensor = from_values(std::vector<std::int64_t>{initial}, {});
+  Tensor tensor = from_values(std::vector<std::int64_t>{initial}, {});
   add(std::move(name), tensor);
   return tensor;
 }

@@ -25,9 +25,11 @@ constexpr std::int64_t latent_size = 100;
 constexpr std::int64_t sample_count = 64;
 constexpr std::int64_t sample_columns = 8;
 
-/// The paper's first weights. From the layers' own, which are larger, the discriminator wins the first
-/// few hundred steps, and the pictures of one epoch are those of half an epoch.
-const nn::Initializer small = nn::init::normal(0.0, 0.02);
+/// Where the weights start: normal, with a quarter of the paper's deviation of 0.02. Batch normalisation
+/// makes the size of the weights before it irrelevant, and Adam's steps have a fixed length, so they turn
+/// small weights faster: the pictures after one epoch are much clearer. (From the layers' own first
+/// weights, which are larger still, the discriminator is far ahead for the first few hundred steps.)
+const nn::Initializer small = nn::init::normal(0.0, 0.005);
 
 /// Height and width are halved by a convolution and doubled by a transposed one. Where batch
 /// normalisation follows, which subtracts the mean, a bias would do nothing.

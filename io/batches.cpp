@@ -65,6 +65,7 @@ Batches::Batches(std::vector<Tensor> tensors, BatchOptions options)
     : tensors_(std::move(tensors)),
       rows_(common_rows(tensors_)),
       shuffle_(options.shuffle),
+      replacement_(options.replacement),
       drop_last_(options.drop_last),
       seed_(state_of(options.seed)),
       epoch_(state_of(std::int64_t{0})),
@@ -72,6 +73,7 @@ Batches::Batches(std::vector<Tensor> tensors, BatchOptions options)
       batch_size_(state_of(options.size)),
       rows_in_state_(state_of(rows_)) {
   check_batch_size(options.size, rows_, drop_last_);
+  if (replacement_ && !shuffle_) fail("Batches: drawing with replacement needs shuffle");
 }
 
 std::vector<Tensor> Batches::next() {
@@ -154,7 +156,8 @@ void Batches::begin_epoch_if_over() {
 void Batches::find_order() {
   if (order_epoch_ == epoch() && order_seed_ == seed()) return;
   if (shuffle_) {
-    order_ = Rng(seed()).split(detail::text("epoch ", epoch())).permutation(rows_);
+    Rng rng = Rng(seed()).split(detail::text("epoch ", epoch()));
+    order_ = replacement_ ? rng.integers({rows_}, 0, rows_) : rng.permutation(rows_);
   } else if (!order_.defined()) {
     order_ = empty({rows_}, DType::int64);
     std::int64_t* order = order_.mutable_data<std::int64_t>();

@@ -12,6 +12,9 @@ struct BatchOptions {
   bool shuffle = true;      ///< a new order for each epoch; otherwise the order of the data
   bool drop_last = false;   ///< leave out the last batch of an epoch where it would be shorter
   std::uint64_t seed = 0;   ///< the orders of all epochs follow from it
+  /// Draw each row anew from all of them, so that an epoch, of as many draws as there are rows, has
+  /// some twice and some not at all. Needs `shuffle`.
+  bool replacement = false;
 };
 
 /// Deals out the rows of some tensors in batches, epoch after epoch, without end.
@@ -23,8 +26,8 @@ struct BatchOptions {
 class Batches {
  public:
   /// `tensors`: of any dtype, with the same number of rows (the length of the first axis), at least
-  /// one. Throws Error if they differ in it, or for a batch size below 1, or above the number of rows
-  /// where short batches are dropped.
+  /// one. Throws Error if they differ in it, for a batch size below 1, or above the number of rows where
+  /// short batches are dropped, or for replacement without shuffling.
   explicit Batches(std::vector<Tensor> tensors, BatchOptions options = {});
 
   /// The next rows of each tensor, in the order of the tensors, each [rows, ...]. Throws Error if the
@@ -60,6 +63,7 @@ class Batches {
   std::vector<Tensor> tensors_;
   std::int64_t rows_ = 0;
   bool shuffle_;
+  bool replacement_;
   bool drop_last_;
 
   Tensor seed_;

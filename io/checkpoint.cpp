@@ -11,6 +11,7 @@
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/archive.hpp"
 #include "mnemo/io/detail/arrays.hpp"
+#include "mnemo/io/detail/copy.hpp"
 #include "mnemo/io/detail/file.hpp"
 #include "mnemo/io/detail/note.hpp"
 #include "mnemo/io/detail/shown.hpp"
@@ -117,9 +118,10 @@ class Planner {
                       "' and '", array.name, "'");
       }
     }
-    for (const auto& [from, to] : options_.rename) {
+    for (const auto& rule : options_.rename) {
+      const std::string& from = rule.first;
       if (!from.ends_with('*') && std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
-                                               [&](const StoredArray& a) { return a.name == from; })) {
+                                               [&name = from](const StoredArray& a) { return a.name == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
       }
     }
@@ -190,10 +192,6 @@ class Planner {
   std::vector<const StoredArray*> extra_;
 };
 
-std::string passed_over(const StoredArrays& stored, const std::string& name) {
-  return text(stored.where, ": '", detail::shown(name), "' is no array; passed over");
-}
-
 bool all_finite(const Tensor& tensor) {
   const auto finite = [](auto values) {
     return std::all_of(values.begin(), values.end(), [](auto value) { return std::isfinite(value); });
@@ -227,9 +225,7 @@ void save(const std::filesystem::path& path, const Variables& variables, const S
 Variables read(const std::filesystem::path& path, const ReadOptions& options) {
   const StoredArrays stored = detail::open_arrays(path);
   Variables variables = detail::read_variables(stored, options.float16);
-  for (const std::string& name : stored.passed_over) {
-    if (options.warn) options.warn(passed_over(stored, name));
-  }
+  detail::warn_of_others(stored, options.warn);
   return variables;
 }
 
@@ -243,12 +239,10 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
     if (tensors[i].dtype() != dtype) tensors[i] = cast(tensors[i], dtype);
   }
   // From here on nothing can fail.
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    plan.targets[i]->tensor.detach().assign(tensors[i]);
-  }
-  for (const std::string& name : stored.passed_over) {
-    plan.report.warnings.push_back(passed_over(stored, name));
-  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) detail::copy_elements(tensors[i], plan.targets[i]->tensor);
+  detail::warn_of_others(stored, [&](const std::string& warning) {
+    plan.report.warnings.push_back(warning);
+  });
   const std::string kernels = detail::other_kernels(stored.comment);
   if (!kernels.empty()) plan.report.warnings.push_back(text(stored.where, ": ", kernels));
   if (options.warn) {

@@ -46,6 +46,15 @@ struct ReadOptions {
 /// .npy files into fresh tensors. What the file is, its contents say. Throws Error as `read_npz`.
 Variables read(const std::filesystem::path& path, const ReadOptions& options = {});
 
+/// As `read`, but the elements stay in the file: they come into memory page by page when they are
+/// touched, and writing to them changes the tensor, never the file. For data larger than memory and for
+/// files of which little is needed. Arrays that are deflated, bool, float16 (unless kept), of the other
+/// byte order or in Fortran order are read as usual. Checksums of what is mapped are not verified.
+///
+/// The file must not be changed in place meanwhile: what is cut off it crashes the program when it is
+/// touched. Saving to the same name with `save` is safe, since that makes a new file.
+Variables map(const std::filesystem::path& path, const ReadOptions& options = {});
+
 struct LoadOptions {
   /// Which of the program's variables to load, as patterns (`generator/*`); empty for all. With
   /// patterns, other arrays of the file are left alone.

@@ -1,7 +1,8 @@
 """Reads mnemo's checkpoints in Python, a piece of a tensor at a time: what inspect.py and
 convert.py stand on. A checkpoint is an .npz file, a folder of .npy files, or one .npy file. Nothing
 is ever unpickled. (A program of your own needs none of this: `numpy.load(file, allow_pickle=False)`
-does.) """
+does.)
+"""
 import ast
 import difflib
 import fnmatch

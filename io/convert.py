@@ -124,30 +124,24 @@ def parameter_names(state_dict):
     return [name for name in state_dict if name.split(".")[-1] not in BUFFERS]
 
 
-def optimizer_from_torch(state_dict, names, shapes=None, step=0):
+def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None):
     """The state of a PyTorch optimizer, kept there by position, under mnemo's names: `step`,
-    `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's.
+    `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's. PyTorch counts the
+    steps of each parameter, mnemo those that a parameter missed (`skipped/up1/weight`, for Adam).
 
     `names` are those of the optimizer's parameters in their order. A parameter without state yet
     gets zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count
-    none (SGD). Fails where positions, shapes, step counts or learning rates do not fit one list of
-    named tensors."""
-    groups = state_dict["param_groups"]
-    positions = [position for group in groups for position in group["params"]]
-    if len(positions) != len(names):
-        raise Failure(
-            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
-    rates = {float(group["lr"]) for group in groups}
-    if len(rates) != 1:
-        raise Failure(f"the groups have different learning rates: {sorted(rates)}")
+    none (SGD). `groups` names the parameter groups in their order, "" the one whose rate is plain
+    `learning_rate` in mnemo; without it all groups must have one rate. Fails where positions or
+    shapes do not fit the names."""
+    positions = _positions(state_dict["param_groups"], names)
     names = [name.replace(".", "/") for name in names]
     shapes = {name.replace(".", "/"): tuple(shape) for name, shape in (shapes or {}).items()}
-
-    steps, words, found = set(), [], {}
+    steps, words, found = {}, [], {}
     for position, name in zip(positions, names):
         for word, value in state_dict["state"].get(position, {}).items():
             if word == "step":
-                steps.add(int(value))
+                steps[name] = int(value)
             elif value is not None:
                 array = as_array(value)
                 if shapes.get(name, array.shape) != array.shape:
@@ -155,47 +149,84 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0):
                                   f"{shapes[name]}: the names are in another order")
                 found[word, name] = array
                 words += [word] if word not in words else []
-    if len(steps) > 1:
-        raise Failure(f"the parameters have different step counts: {sorted(steps)}")
-    state = {"step": np.array(steps.pop() if steps else step, np.int64),
-             "learning_rate": np.array(rates.pop(), np.float64)}
+    taken = max(steps.values(), default=step)
+    state = {"step": np.array(taken, np.int64)}
+    state.update(_rates_from_torch(state_dict["param_groups"], groups))
     for word in words:
         for name in names:
             if (word, name) not in found and name not in shapes:
                 raise Failure(f"{name} has no {word}, and its shape is not known")
-            state[f"{word}/{name}"] = found.get((word, name), None)
-            if state[f"{word}/{name}"] is None:
-                state[f"{word}/{name}"] = np.zeros(shapes[name], next(iter(found.values())).dtype)
+            like = next(iter(found.values())).dtype
+            state[f"{word}/{name}"] = found[word, name] if (word, name) in found else \
+                np.zeros(shapes[name], like)
+    if "exp_avg_sq" in words:
+        for name in names:
+            state[f"skipped/{name}"] = np.array(taken - steps.get(name, 0), np.int64)
+    elif len(set(steps.values())) > 1:
+        raise Failure(f"the parameters have different step counts: {sorted(set(steps.values()))}")
     return state
 
 
-def optimizer_to_torch(state, names, like):
+def optimizer_to_torch(state, names, like, groups=None):
     """The other way: a state_dict for a PyTorch optimizer whose own state_dict is `like`; its
     options (betas, epsilon, ...) stay, the learning rate and all state are mnemo's. Fails where a
     parameter has no state or a state no parameter."""
+    positions = _positions(like["param_groups"], names)
     names = [name.replace(".", "/") for name in names]
-    groups = [dict(group, lr=float(state["learning_rate"])) for group in like["param_groups"]]
-    positions = [position for group in groups for position in group["params"]]
-    if len(positions) != len(names):
+    rates = [f"learning_rate/{group}" if group else "learning_rate"
+             for group in groups or [""] * len(like["param_groups"])]
+    if len(rates) != len(like["param_groups"]):
         raise Failure(
-            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+            f"the optimizer has {len(like['param_groups'])} groups, {len(rates)} were named")
+    options = [dict(group, lr=float(state[rate]))
+               for group, rate in zip(like["param_groups"], rates)]
+
     place = dict(zip(names, positions))
-    made = {position: {} for position in positions}
+    made, skipped = {position: {} for position in positions}, {}
     for key in state:
-        if "/" not in key:
+        word, _, name = key.partition("/")
+        if not name or word == "learning_rate":
             continue
-        word, name = key.split("/", 1)
         if name not in place:
             raise Failure(f"{key}: the optimizer has no parameter {name}")
-        made[place[name]][word] = as_array(state[key])
+        if word == "skipped":
+            skipped[name] = int(state[key])
+        else:
+            made[place[name]][word] = as_array(state[key])
     words = {word for entry in made.values() for word in entry}
     for name, position in place.items():
         lacking = words - set(made[position])
         if lacking:
             raise Failure(f"{name} has no {', '.join(sorted(lacking))}")
-        if words and words != {"momentum_buffer"}:  # SGD counts no steps
-            made[position]["step"] = np.array(float(state["step"]), np.float32)
-    return {"state": made if words and int(state["step"]) > 0 else {}, "param_groups": groups}
+        steps = int(state["step"]) - skipped.get(name, 0)
+        if not steps or not words:
+            del made[position]  # as PyTorch, which makes the state at a parameter's first step
+        elif words != {"momentum_buffer"}:  # SGD counts no steps
+            made[position]["step"] = np.array(float(steps), np.float32)
+    return {"state": made, "param_groups": options}
+
+
+def _positions(groups, names):
+    positions = [position for group in groups for position in group["params"]]
+    if len(positions) != len(names):
+        raise Failure(
+            f"the optimizer has {len(positions)} parameters, {len(names)} names were given")
+    return positions
+
+
+def _rates_from_torch(param_groups, groups):
+    rates = [float(group["lr"]) for group in param_groups]
+    if groups is None:
+        if len(set(rates)) != 1:
+            raise Failure(f"the groups have different learning rates ({sorted(set(rates))}): name "
+                          "them with `groups`")
+        return {"learning_rate": np.array(rates[0], np.float64)}
+    if len(groups) != len(rates):
+        raise Failure(f"the optimizer has {len(rates)} groups, {len(groups)} were named")
+    named = {f"learning_rate/{group}": np.array(rate, np.float64)
+             for group, rate in zip(groups, rates) if group}
+    plain = dict(zip(groups, rates)).get("", rates[0])
+    return {"learning_rate": np.array(plain, np.float64), **named}
 
 
 # ------------------------------------------------------------------------------------------ Keras
@@ -325,8 +356,11 @@ def adam_from_keras(variables, model, pictures=None):
         if parameter is None:
             state[name] = array.astype(np.int64 if name == "step" else np.float64)
         else:
-            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
+            word, weight = name.split("/", 1)
+            layer = weight.rsplit("/", 1)[0]
             state[name] = _reorder(_turn(array, path), layer, pictures or {}, back=False)
+            if word == "exp_avg":
+                state["skipped/" + weight] = np.array(0, np.int64)
     return state
 
 

@@ -34,10 +34,11 @@ import importlib
 import json
 import math
 import re
+import warnings
 from importlib import util
 
-np = None    # NumPy and
-files = None  # checkpoint.py beside this file, once main() has them: --help works without
+np = None  # NumPy
+files = None  # checkpoint.py beside this file; main() fetches both, so that --help works without
 
 RECIPES = """\
 Recipes for editing a checkpoint (any of them loads back into the program):
@@ -281,18 +282,17 @@ def problems_of(entry):
 
 
 def command_plot(options):
-    paths, losses, pictures, title = [], None, [], ""
+    paths, losses, pictures, title, page_in = [], None, [], "", ""
     for path in options.files:
         if is_run(path):
             paths += files.checkpoints_in(path)
             losses = losses or losses_in(path)
             pictures = pictures or pictures_in(path)
             title = title or os.path.basename(os.path.abspath(path))
+            page_in = page_in or path
         else:
             paths.append(path)
-    is_page = bool(title)
-    out = options.out or (os.path.join(options.files[0], "report.png")
-                          if is_page else "inspect.png")
+    out = options.out or (os.path.join(page_in, "report.png") if page_in else "inspect.png")
     kind = os.path.splitext(out)[1][1:].lower()
     if kind not in ("png", "pdf", "svg"):
         raise files.Failure(f"{files.printable(out)}: a picture ends in .png, .pdf or .svg")
@@ -408,6 +408,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.simplefilter("ignore")  # NumPy's on odd headers and values: they are told in our words
     np = need("numpy", "NumPy")
     files = beside("checkpoint")
     try:
@@ -426,7 +427,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    import warnings
-    warnings.simplefilter(
-        "ignore")  # NumPy's remarks on odd headers and values: we say it ourselves
     sys.exit(main())

@@ -103,8 +103,15 @@ class Page:
     def _losses(self):
         if not self.losses or len(self.losses["columns"]) < 2:
             return None
-        return 3.6, lambda figure, bottom, height: draw_losses(
-            band(figure, bottom, height, 1, 1)[0][0], self.losses)
+        others = [name for name in self.losses["columns"] if not is_loss(name)][1:]
+
+        def draw(figure, bottom, height):
+            panels = band(figure, bottom, height, 1, 2 if others else 1)[0]
+            draw_losses(panels[0], self.losses)
+            if others:
+                draw_curves(panels[1], self.losses, others, "as logged")
+                panels[1].set_title("Logged beside the losses", loc="left", fontsize=11)
+        return 3.6, draw
 
     def _samples(self):
         if not self.pictures:
@@ -122,7 +129,7 @@ class Page:
             left, right = band(figure, bottom, height, 1, 2, left=0.2, gap=0.08)[0]
             draw_steps(left, stepping, self._colours(), self._labels())
             draw_silent(right, stepping)
-        return 1.4 + 0.27 * len(stepping), draw
+        return 1.55 + 0.27 * len(stepping), draw
 
     def _trained(self):
         columns = [c for c in ("weight",) + MOMENTS if any(c in w.values for w in self.trained)]
@@ -239,37 +246,53 @@ def silent_slices(second):
 
 # ---------------------------------------------------------------------------------------- drawing
 
+def is_loss(name):
+    return "loss" in name.lower()
+
+
 def draw_losses(axes, losses):
-    columns = dict(losses["columns"])
-    key = next((n for n in columns if n.lower() == "step"), next(iter(columns)))
-    steps = np.array(columns.pop(key))
-    drawn = {n: np.array(v) for n, v in columns.items() if "loss" in n.lower()} or \
-            {n: np.array(v) for n, v in columns.items()}
-    window = max(1, len(steps) // 50)
-    remarks = [f"{losses['damaged']} damaged lines"] if losses["damaged"] else []
+    """The columns that are losses and, in the title, what is remarkable about them."""
+    names = [name for name in losses["columns"] if is_loss(name)]
+    drawn, remarks = draw_curves(axes, losses, names, "loss (mean over the batch)")
+    if losses["damaged"]:
+        remarks.append(f"{losses['damaged']} damaged lines")
+    joined = " ".join(names).lower()
+    if "discriminator" in joined and "generator" in joined.replace("discriminator", ""):
+        remarks += judge(axes, drawn)
+        axes.legend(loc="upper left", fontsize=8, ncol=3)
+    title = "Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else "")
+    alarm = "has won" in title or "not finite" in title
+    axes.set_title(title, loc="left", fontsize=11, color="red" if alarm else "black")
+
+
+def draw_curves(axes, losses, names, label):
+    """Columns over the first one: thin each value, thick a moving mean. Returns the columns, and
+    remarks about values that are not finite."""
+    key = next(iter(losses["columns"]))
+    steps = np.array(losses["columns"][key])
+    drawn = {name: np.array(losses["columns"][name]) for name in names}
+    window, remarks = max(1, len(steps) // 50), []
     for i, (name, values) in enumerate(drawn.items()):
         finite = np.isfinite(values)
         if not finite.all():
             remarks.append(f"{name}: {np.count_nonzero(~finite)} values not finite")
         x, y = steps[finite], values[finite]
-        label = f"{name} (thick: mean of {window})" if window > 1 else name
-        axes.plot(x, y, color=f"C{i}", alpha=0.35 if window > 1 else 1, linewidth=0.8,
-                  label=None if window > 1 and len(y) else label)
-        if window > 1 and len(y) >= window:
+        smooth = window > 1 and len(y) >= window
+        axes.plot(x, y, color=f"C{i}", alpha=0.35 if smooth else 1, linewidth=0.8,
+                  label=None if smooth else name)
+        if smooth:
             mean = np.convolve(y, np.full(window, 1 / window), "valid")
-            axes.plot(x[window - 1:], mean, color=f"C{i}", linewidth=2, label=label)
-    names = " ".join(drawn).lower()
-    if "discriminator" in names and "generator" in names.replace("discriminator", ""):
-        remarks += judge(axes, drawn)
+            axes.plot(x[window - 1:], mean, color=f"C{i}", linewidth=2,
+                      label=f"{name} (thick: mean of {window})")
+    if not any((values < 0).any() for values in drawn.values()):
+        axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{key} (updates)" if key.lower() == "step" else key)
-    axes.set_ylabel("loss (mean over the batch)")
-    low = min((v[np.isfinite(v)].min() for v in drawn.values() if np.isfinite(v).any()), default=0)
-    axes.set_ylim(bottom=0 if low >= 0 else None)
-    axes.legend(loc="upper left", fontsize=8, ncols=3) if drawn else None
+    axes.set_ylabel(label)
     axes.margins(x=0.01)
-    axes.set_title("Losses" + ("   (" + "; ".join(remarks) + ")" if remarks else ""), loc="left",
-                   fontsize=11)
     axes.grid(alpha=0.3)
+    if drawn:
+        axes.legend(loc="upper left", fontsize=8, ncol=3)
+    return drawn, remarks
 
 
 def judge(axes, drawn):
@@ -344,10 +367,10 @@ def draw_silent(axes, weights):
     name_rows(axes, weights)
     axes.set_yticklabels([])
     axes.set_xlim(0, 100)
-    axes.set_xlabel("slices of the weight that receive no gradient (%), newest checkpoint")
-    axes.set_title(
-        "Dead units" + ("" if any_silent else ": none") + "   (axis 0: outputs, axis 1: inputs; "
-        "of a transposed convolution the reverse)", loc="left", fontsize=8.5)
+    axes.set_xlabel("slices of the weight without gradient (%), newest checkpoint\n"
+                    "axis 0: outputs, axis 1: inputs; of a transposed convolution the reverse",
+                    fontsize=9)
+    axes.set_title("Dead units" + ("" if any_silent else ": none"), loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
 
 

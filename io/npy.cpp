@@ -20,6 +20,7 @@ Tensor read_npy(const std::filesystem::path& path, Float16 float16) {
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   const std::string header = detail::make_npy_header(tensor.shape(), tensor.dtype(), path.string());
   detail::AtomicFile file(path);
+  file.reserve(tensor.bytes());
   file.append(header.data(), header.size());
   file.append(tensor.raw(), tensor.bytes());
   file.commit();

@@ -1,38 +1,90 @@
 #pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/math.hpp"
+#include "mnemo/core/softmax.hpp"
 #include "mnemo/nn/module.hpp"
 
+/// Activations as modules; the functions, with their formulas, are in core/math.hpp and
+/// core/softmax.hpp.
 namespace mnemo::nn {
 
-/// max(x, 0)
-class ReLU : public Module {
- public:
-  Tensor forward(const Tensor& x) override { return relu(x); }
-  std::string describe() const override { return "ReLU"; }
+namespace detail {
+
+template <std::size_t size>
+struct Name {
+  consteval Name(const char (&literal)[size]) { std::copy_n(literal, size, text); }  // NOLINT
+  char text[size] = {};
 };
 
-/// x above 0, slope * x elsewhere.
-class LeakyReLU : public Module {
+inline Tensor last_softmax(const Tensor& x) { return softmax(x); }
+inline Tensor last_log_softmax(const Tensor& x) { return log_softmax(x); }
+
+/// A function of one tensor as a module.
+template <Name name, Tensor (*function)(const Tensor&)>
+class Activation : public Layer<Activation<name, function>> {
+ public:
+  Tensor forward(const Tensor& x) override { return function(x); }
+  std::string describe() const override { return name.text; }
+};
+
+}  // namespace detail
+
+using ReLU = detail::Activation<"ReLU", relu>;
+using SELU = detail::Activation<"SELU", selu>;
+using SiLU = detail::Activation<"SiLU", silu>;
+using Tanh = detail::Activation<"Tanh", tanh>;
+using Sigmoid = detail::Activation<"Sigmoid", sigmoid>;
+using Softplus = detail::Activation<"Softplus", softplus>;
+/// Along the last axis.
+using Softmax = detail::Activation<"Softmax", detail::last_softmax>;
+using LogSoftmax = detail::Activation<"LogSoftmax", detail::last_log_softmax>;
+
+class LeakyReLU : public Layer<LeakyReLU> {
  public:
   explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
   Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
-  std::string describe() const override;
+  std::string describe() const override { return mnemo::detail::text("LeakyReLU(", slope_, ")"); }
 
  private:
   double slope_;
 };
 
-class Tanh : public Module {
+class ELU : public Layer<ELU> {
  public:
-  Tensor forward(const Tensor& x) override { return tanh(x); }
-  std::string describe() const override { return "Tanh"; }
+  explicit ELU(double alpha = 1.0) : alpha_(alpha) {}
+  Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
+  std::string describe() const override { return mnemo::detail::text("ELU(", alpha_, ")"); }
+
+ private:
+  double alpha_;
 };
 
-/// 1 / (1 + e^-x)
-class Sigmoid : public Module {
+class GELU : public Layer<GELU> {
  public:
-  Tensor forward(const Tensor& x) override { return sigmoid(x); }
-  std::string describe() const override { return "Sigmoid"; }
+  explicit GELU(Gelu form = Gelu::exact) : form_(form) {}
+  Tensor forward(const Tensor& x) override { return gelu(x, form_); }
+  std::string describe() const override {
+    return form_ == Gelu::exact ? "GELU" : "GELU(tanh)";
+  }
+
+ private:
+  Gelu form_;
+};
+
+class Hardtanh : public Layer<Hardtanh> {
+ public:
+  explicit Hardtanh(double low = -1.0, double high = 1.0) : low_(low), high_(high) {}
+  Tensor forward(const Tensor& x) override { return hardtanh(x, low_, high_); }
+  std::string describe() const override {
+    return mnemo::detail::text("Hardtanh(", low_, ", ", high_, ")");
+  }
+
+ private:
+  double low_;
+  double high_;
 };
 
 }  // namespace mnemo::nn

@@ -8,25 +8,39 @@
 
 namespace mnemo::nn {
 
-BatchNorm2d::BatchNorm2d(std::int64_t channels, const BatchNormOptions& options)
-    : epsilon_(options.epsilon), momentum_(options.momentum) {
-  if (channels < 1) detail::fail("BatchNorm2d: ", channels, " channels; at least 1 is needed");
+BatchNorm::BatchNorm(const char* name, const char* expected, std::size_t least_rank,
+                     std::size_t most_rank, std::int64_t channels, const BatchNormOptions& options)
+    : name_(name),
+      expected_(expected),
+      least_rank_(least_rank),
+      most_rank_(most_rank),
+      epsilon_(options.epsilon),
+      momentum_(options.momentum) {
+  if (channels < 1) detail::fail(name_, ": ", channels, " channels; at least 1 is needed");
   const Shape shape{channels};
-  weight = parameter("weight", ones(shape, options.dtype));
-  bias = parameter("bias", zeros(shape, options.dtype));
-  running_mean = buffer("running_mean", zeros(shape, options.dtype));
-  running_var = buffer("running_var", ones(shape, options.dtype));
+  parameter("weight", ones(shape, options.dtype));
+  parameter("bias", zeros(shape, options.dtype));
+  buffer("running_mean", zeros(shape, options.dtype));
+  buffer("running_var", ones(shape, options.dtype));
+  BatchNorm::bind();
 }
 
-Tensor BatchNorm2d::forward(const Tensor& x) {
-  if (x.rank() != 4 || x.size(1) != weight.size(0)) {
-    detail::fail("BatchNorm2d: input ", x.shape(), " should be [batch, ", weight.size(0),
-                 ", height, width]");
+void BatchNorm::bind() {
+  weight = own("weight");
+  bias = own("bias");
+  running_mean = own("running_mean");
+  running_var = own("running_var");
+}
+
+Tensor BatchNorm::forward(const Tensor& x) {
+  if (x.rank() < least_rank_ || x.rank() > most_rank_ || x.size(1) != weight.size(0)) {
+    detail::fail(name_, ": input ", x.shape(), " should be [batch, ", weight.size(0), expected_);
   }
   if (!training()) {
     const Tensor scale = weight / sqrt(running_var + epsilon_);
     const Tensor shift = bias - running_mean * scale;
-    const Shape channels{1, weight.size(0), 1, 1};
+    Shape channels(x.rank(), 1);
+    channels[1] = weight.size(0);
     return x * scale.reshape(channels) + shift.reshape(channels);
   }
   BatchNormResult result = batch_norm(x, weight, bias, epsilon_);
@@ -38,8 +52,6 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
   return result.output;
 }
 
-std::string BatchNorm2d::describe() const {
-  return detail::text("BatchNorm2d(", weight.size(0), ")");
-}
+std::string BatchNorm::describe() const { return detail::text(name_, "(", weight.size(0), ")"); }
 
 }  // namespace mnemo::nn

@@ -9,13 +9,12 @@ struct BatchNormOptions {
   DType dtype = DType::float32;
 };
 
-/// Batch normalisation (Ioffe and Szegedy 2015) of [batch, channels, height, width]. In training the
-/// statistics are those of the batch, and the running ones move towards them (the variance with
-/// Bessel's correction, as in PyTorch); in evaluation the running ones are used. Parameters `weight`
-/// (starts at 1) and `bias` (0), buffers `running_mean` (0) and `running_var` (1), all [channels].
-class BatchNorm2d : public Module {
+/// Batch normalisation (Ioffe and Szegedy 2015) of [batch, channels, ...]. In training the statistics
+/// are those of the batch, and the running ones move towards them (the variance with Bessel's
+/// correction, as in PyTorch); in evaluation the running ones are used. Parameters `weight` (starts at
+/// 1) and `bias` (0), buffers `running_mean` (0) and `running_var` (1), all [channels].
+class BatchNorm : public Module {
  public:
-  explicit BatchNorm2d(std::int64_t channels, const BatchNormOptions& options = {});
   /// Throws Error for another rank or channel count, and in training for fewer than two values a
   /// channel.
   Tensor forward(const Tensor& x) override;
@@ -26,9 +25,33 @@ class BatchNorm2d : public Module {
   Tensor running_mean;
   Tensor running_var;
 
+ protected:
+  /// `name` and `expected`, the input's axes after the channels, are for messages.
+  BatchNorm(const char* name, const char* expected, std::size_t least_rank, std::size_t most_rank,
+            std::int64_t channels, const BatchNormOptions& options);
+  void bind() override;
+
  private:
+  const char* name_;
+  const char* expected_;
+  std::size_t least_rank_;
+  std::size_t most_rank_;
   double epsilon_;
   double momentum_;
+};
+
+/// Of [batch, channels] or [batch, channels, length].
+class BatchNorm1d : public Layer<BatchNorm1d, BatchNorm> {
+ public:
+  explicit BatchNorm1d(std::int64_t channels, const BatchNormOptions& options = {})
+      : Layer("BatchNorm1d", "] or [..., length]", 2, 3, channels, options) {}
+};
+
+/// Of [batch, channels, height, width].
+class BatchNorm2d : public Layer<BatchNorm2d, BatchNorm> {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, const BatchNormOptions& options = {})
+      : Layer("BatchNorm2d", ", height, width]", 4, 4, channels, options) {}
 };
 
 }  // namespace mnemo::nn

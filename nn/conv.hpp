@@ -4,32 +4,19 @@
 #include "mnemo/nn/initializers.hpp"
 #include "mnemo/nn/module.hpp"
 
+/// Convolutions with parameters. All constructors throw Error for channels or kernels below 1 and for
+/// channels that the groups do not divide.
 namespace mnemo::nn {
 
 struct Conv2dOptions {
   Pair kernel;
   Pair stride = 1;
-  Pair padding = 0;
+  Padding padding = 0;  ///< "same" keeps height and width
   Pair dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;
   Initializer weight_initializer = init::fan_in_uniform();
   DType dtype = DType::float32;
-};
-
-/// conv2d with parameters `weight` [out, in / groups, kh, kw] and `bias` [out].
-class Conv2d : public Module {
- public:
-  /// Throws Error for channels below 1 or not divided by the groups.
-  Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options, Rng& rng);
-  Tensor forward(const Tensor& x) override;
-  std::string describe() const override;
-
-  Tensor weight;
-  Tensor bias;  ///< undefined where switched off
-
- private:
-  ConvOptions options_;
 };
 
 struct ConvTranspose2dOptions {
@@ -44,16 +31,85 @@ struct ConvTranspose2dOptions {
   DType dtype = DType::float32;
 };
 
-/// conv_transpose2d with parameters `weight` [in, out / groups, kh, kw] and `bias` [out].
-class ConvTranspose2d : public Module {
+struct Conv1dOptions {
+  std::int64_t kernel;
+  std::int64_t stride = 1;
+  Padding padding = 0;  ///< "same" keeps the length
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+  Initializer weight_initializer = init::fan_in_uniform();
+  DType dtype = DType::float32;
+};
+
+struct ConvTranspose1dOptions {
+  std::int64_t kernel;
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t output_padding = 0;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+  Initializer weight_initializer = init::fan_in_uniform();
+  DType dtype = DType::float32;
+};
+
+/// What the four have in common.
+class Convolution : public Module {
  public:
-  /// Throws Error for channels below 1 or not divided by the groups.
-  ConvTranspose2d(std::int64_t in, std::int64_t out, const ConvTranspose2dOptions& options, Rng& rng);
-  Tensor forward(const Tensor& x) override;
-  std::string describe() const override;
+  std::string describe() const override { return description_; }
 
   Tensor weight;
   Tensor bias;  ///< undefined where switched off
+
+ protected:
+  /// A weight of [first, second / groups, kernel...].
+  template <class Options>
+  Convolution(const char* name, std::int64_t first, std::int64_t second, const Shape& kernel,
+              const Options& options, bool transposed, Rng& rng);
+  void bind() override { weight = own("weight"), bias = own("bias"); }
+
+ private:
+  std::string description_;
+};
+
+/// conv2d with parameters `weight` [out, in / groups, kh, kw] and `bias` [out].
+class Conv2d : public Layer<Conv2d, Convolution> {
+ public:
+  Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options, Rng& rng);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  ConvOptions options_;
+};
+
+/// conv_transpose2d with parameters `weight` [in, out / groups, kh, kw] and `bias` [out].
+class ConvTranspose2d : public Layer<ConvTranspose2d, Convolution> {
+ public:
+  ConvTranspose2d(std::int64_t in, std::int64_t out, const ConvTranspose2dOptions& options, Rng& rng);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  ConvTransposeOptions options_;
+};
+
+/// conv1d of [batch, in, length]; parameters `weight` [out, in / groups, kernel] and `bias`
+/// [out].
+class Conv1d : public Layer<Conv1d, Convolution> {
+ public:
+  Conv1d(std::int64_t in, std::int64_t out, const Conv1dOptions& options, Rng& rng);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  ConvOptions options_;
+};
+
+/// conv_transpose1d of [batch, in, length]; parameters `weight` [in, out / groups, kernel] and `bias`
+/// [out].
+class ConvTranspose1d : public Layer<ConvTranspose1d, Convolution> {
+ public:
+  ConvTranspose1d(std::int64_t in, std::int64_t out, const ConvTranspose1dOptions& options, Rng& rng);
+  Tensor forward(const Tensor& x) override;
 
  private:
   ConvTransposeOptions options_;

@@ -13,7 +13,7 @@ struct DenseOptions {
 
 /// y = x Wᵀ + b: x [..., in] gives [..., out]. Parameters `weight` [out, in] and `bias` [out], which
 /// starts uniform in ±1 / sqrt(in), as in PyTorch.
-class Dense : public Module {
+class Dense : public Layer<Dense> {
  public:
   /// Throws Error for lengths below 1.
   Dense(std::int64_t in, std::int64_t out, Rng& rng, const DenseOptions& options = {});
@@ -22,6 +22,9 @@ class Dense : public Module {
 
   Tensor weight;
   Tensor bias;  ///< undefined where switched off
+
+ protected:
+  void bind() override { weight = own("weight"), bias = own("bias"); }
 };
 
 }  // namespace mnemo::nn

@@ -27,13 +27,24 @@ Initializer ones();
 Initializer constant(double value);
 Initializer uniform(double low, double high);
 Initializer normal(double mean = 0.0, double deviation = 1.0);
-/// Uniform in ±sqrt(6 / (in + out)), or normal with deviation sqrt(2 / (in + out)) (Glorot and Bengio
-/// 2010).
-Initializer glorot_uniform();
-Initializer glorot_normal();
-/// Uniform in ±sqrt(6 / in), or normal with deviation sqrt(2 / in): for ReLU (He et al. 2015).
-Initializer he_uniform();
-Initializer he_normal();
+/// Normal, drawn anew where outside [low, high]. Throws Error where that holds less than a hundredth
+/// of the distribution.
+Initializer truncated_normal(double mean = 0.0, double deviation = 1.0, double low = -2.0,
+                             double high = 2.0);
+/// Uniform in ±gain sqrt(6 / (in + out)), or normal with deviation gain sqrt(2 / (in + out)) (Glorot
+/// and Bengio 2010).
+Initializer glorot_uniform(double gain = 1.0);
+Initializer glorot_normal(double gain = 1.0);
+/// Uniform in ±sqrt(6 / ((1 + slope²) in)), or normal with deviation sqrt(2 / ((1 + slope²) in)): for
+/// ReLU, or LeakyReLU of that slope (He et al. 2015).
+Initializer he_uniform(double slope = 0.0);
+Initializer he_normal(double slope = 0.0);
+/// Uniform in ±sqrt(3 / in), or normal with deviation sqrt(1 / in): for SELU (LeCun et al. 1998).
+Initializer lecun_uniform();
+Initializer lecun_normal();
+/// Rows (or columns, where these are fewer) that are orthogonal and of length `gain`: the weight as a
+/// matrix [first axis, rest], drawn uniformly among all such (Saxe, McClelland and Ganguli 2014).
+Initializer orthogonal(double gain = 1.0);
 /// Uniform in ±1 / sqrt(in): what PyTorch's layers start from, and ours, bias included.
 Initializer fan_in_uniform();
 

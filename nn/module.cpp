@@ -54,33 +54,102 @@ Tensor Module::operator()(const Tensor& x) {
   return y;
 }
 
-Variables Module::parameters() const {
+Variables Module::collected(Which which) const {
   Variables result;
-  collect(Which::parameters, "", result);
+  Seen seen;
+  collect(which, "", result, seen);
   return result;
 }
 
-Variables Module::buffers() const {
+Variables Module::parameters() const { return collected(Which::parameters); }
+Variables Module::buffers() const { return collected(Which::buffers); }
+Variables Module::variables() const { return collected(Which::both); }
+
+Variables Module::trainable() const {
   Variables result;
-  collect(Which::buffers, "", result);
+  for (const auto& [name, tensor] : parameters()) {
+    if (tensor.requires_grad()) result.add(name, tensor);
+  }
   return result;
 }
 
-Variables Module::variables() const {
-  Variables result;
-  collect(Which::both, "", result);
-  return result;
-}
-
-void Module::collect(Which which, const std::string& prefix, Variables& into) const {
+void Module::collect(Which which, const std::string& prefix, Variables& into, Seen& seen) const {
   const auto add = [&](const std::vector<Variable>& own) {
-    for (const Variable& variable : own) into.add(joined(prefix, variable.name), variable.tensor);
+    for (const auto& [name, tensor] : own) {
+      if (seen.insert(&*tensor.storage()).second) into.add(joined(prefix, name), tensor);
+    }
   };
   if (which != Which::buffers) add(parameters_);
   if (which != Which::parameters) add(buffers_);
   for (const Child& child : children_) {
-    child.module->collect(which, joined(prefix, child.name), into);
+    if (!seen.insert(child.module.get()).second) continue;
+    child.module->collect(which, joined(prefix, child.name), into, seen);
   }
+}
+
+void Module::set_frozen(bool frozen) {
+  for (const Variable& parameter : parameters()) parameter.tensor.set_requires_grad(!frozen);
+}
+
+Tensor Module::own(std::string_view name) const {
+  for (const auto* list : {&parameters_, &buffers_}) {
+    for (const Variable& variable : *list) {
+      if (variable.name == name) return variable.tensor;
+    }
+  }
+  return {};
+}
+
+std::shared_ptr<Module> Module::shallow_copy() const {
+  detail::fail(describe(), ": cannot be cloned; make a second one and copy_from() this one");
+}
+
+std::shared_ptr<Module> Module::clone() const {
+  Copies copies;
+  return clone_into(copies);
+}
+
+std::shared_ptr<Module> Module::clone_into(Copies& copies) const {
+  const auto found = copies.modules.find(this);
+  if (found != copies.modules.end()) return found->second;
+  const std::shared_ptr<Module> copy = shallow_copy();
+  const auto renew = [&](std::vector<Variable>& own) {
+    for (Variable& variable : own) {
+      Tensor& tensor = copies.tensors[&*variable.tensor.storage()];
+      if (!tensor.defined()) {
+        tensor = variable.tensor.clone();
+        if (variable.tensor.requires_grad()) tensor.set_requires_grad();
+      }
+      variable.tensor = tensor;
+    }
+  };
+  renew(copy->parameters_);
+  renew(copy->buffers_);
+  for (Child& child : copy->children_) child.module = child.module->clone_into(copies);
+  copy->bind();
+  copies.modules[this] = copy;
+  return copy;
+}
+
+void Module::copy_values(const Variables& from, const Variables& to) {
+  std::string faults;
+  for (const auto& [name, tensor] : to) {
+    const Tensor* const source = from.find(name);
+    if (!source) {
+      faults += detail::text("\n  ", name, ": not in the source");
+    } else if (!(source->shape() == tensor.shape()) || source->dtype() != tensor.dtype()) {
+      faults += detail::text("\n  ", name, ": ", tensor.shape(), " of ", tensor.dtype(),
+                             ", in the source ", source->shape(), " of ", source->dtype());
+    }
+  }
+  for (const Variable& variable : from) {
+    if (!to.contains(variable.name)) {
+      faults += detail::text("\n  ", variable.name, ": only in the source");
+    }
+  }
+  if (!faults.empty()) detail::fail("copy_values: the tensors do not match:", faults);
+  const NoGrad no_grad;
+  for (const auto& [name, tensor] : to) tensor.assign(from.at(name));
 }
 
 void Module::train(bool on) {
@@ -125,34 +194,44 @@ Tensor Module::buffer(std::string name, Tensor tensor) {
 }
 
 Module& Module::adopt(std::string name, std::shared_ptr<Module> module) {
+  if (!module) detail::fail(describe(), ": the child '", name, "' is a null pointer");
   expect_new_name(name);
   children_.push_back({std::move(name), std::move(module)});
   return *children_.back().module;
 }
 
 template <class Visit>
-void Module::visit(const std::string& path, const Visit& visitor) const {
+void Module::visit(const std::string& path, Seen& seen, const Visit& visitor) const {
+  if (!seen.insert(this).second) return;
   visitor(path, *this);
-  for (const Child& child : children_) child.module->visit(joined(path, child.name), visitor);
+  for (const Child& child : children_) child.module->visit(joined(path, child.name), seen, visitor);
 }
 
 std::string Module::summary() const {
   std::vector<Row> rows{{"path", "module", "output", "parameters"}};
-  visit("", [&](const std::string& path, const Module& module) {
-    std::int64_t own = 0;
-    for (const Variable& variable : module.parameters_) own += variable.tensor.elements();
+  Seen seen;
+  visit("", seen, [&](const std::string& path, const Module& module) {
+    std::int64_t own_elements = 0;
+    for (const Variable& variable : module.parameters_) {
+      const bool tied = !seen.insert(&*variable.tensor.storage()).second;
+      if (!tied) own_elements += variable.tensor.elements();
+    }
     std::string output;
     if (active_trace) {
       for (const auto& [which, shape] : active_trace->outputs) {
         if (which == &module) output = to_string(shape);
       }
     }
-    rows.push_back({path.empty() ? "." : path, module.describe(), output, detail::text(own)});
+    rows.push_back({path.empty() ? "." : path, module.describe(), output,
+                    detail::text(own_elements)});
   });
   const Variables trained = parameters();
   const Variables kept = buffers();
-  rows.push_back({"total", detail::text(trained.size(), " parameter tensors, ", kept.size(),
-                                        " buffers of ", kept.elements(), " elements"),
+  const std::int64_t frozen = trained.elements() - trainable().elements();
+  rows.push_back({"total",
+                  detail::text(trained.size(), " parameter tensors, ", kept.size(), " buffers of ",
+                               kept.elements(), " elements",
+                               frozen == 0 ? "" : detail::text(", ", frozen, " frozen")),
                   "", detail::text(trained.elements())});
   return table(rows, active_trace != nullptr);
 }
@@ -167,7 +246,8 @@ std::string Module::summary(const Shape& input, DType dtype) {
       active_trace = outer;
     }
   } restore{{}, active_trace};
-  visit("", [&](const std::string&, const Module& module) {
+  Seen seen;
+  visit("", seen, [&](const std::string&, const Module& module) {
     restore.modes.emplace_back(const_cast<Module*>(&module), module.training_);
   });
   Trace trace;

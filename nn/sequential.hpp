@@ -13,7 +13,9 @@ namespace mnemo::nn {
 ///     nn::Sequential net({{"hidden", nn::Dense(784, 128, rng)},
 ///                         {"relu", nn::ReLU()},
 ///                         {"out", nn::Dense(128, 10, rng)}});
-class Sequential : public Module {
+///
+/// A layer that stands at two places is given as a std::shared_ptr, or copied; both tie the weights.
+class Sequential : public Layer<Sequential> {
  public:
   struct Entry {
     template <class M>
@@ -21,22 +23,40 @@ class Sequential : public Module {
         : name(std::move(name_)), module(std::make_shared<M>(std::move(module_))) {
       static_assert(std::is_base_of_v<Module, M>);
     }
+    template <class M>
+    Entry(std::string name_, std::shared_ptr<M> module_)  // NOLINT
+        : name(std::move(name_)), module(std::move(module_)) {}
     std::string name;
     std::shared_ptr<Module> module;
   };
 
   Sequential(std::initializer_list<Entry> entries) {
-    for (const Entry& entry : entries) steps_.push_back(&adopt(entry.name, entry.module));
+    for (const Entry& entry : entries) adopt(entry.name, entry.module);
   }
   Tensor forward(const Tensor& x) override {
     Tensor y = x;
-    for (Module* step : steps_) y = (*step)(y);
+    for (const Child& step : children()) y = (*step.module)(y);
     return y;
   }
   std::string describe() const override { return "Sequential"; }
+};
 
- private:
-  std::vector<Module*> steps_;  // owned by the children
+/// x + body(x), or shortcut(x) + body(x) where the body changes the shape (He et al. 2016). Children
+/// `body` and `shortcut`.
+class Residual : public Layer<Residual> {
+ public:
+  template <class Body>
+    requires std::is_base_of_v<Module, Body>
+  explicit Residual(Body body) {
+    child("body", std::move(body));
+  }
+  template <class Body, class Shortcut>
+  Residual(Body body, Shortcut shortcut) : Residual(std::move(body)) {
+    child("shortcut", std::move(shortcut));
+  }
+  /// Throws Error where the two have different shapes.
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override { return "Residual"; }
 };
 
 }  // namespace mnemo::nn

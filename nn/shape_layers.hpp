@@ -4,7 +4,7 @@
 namespace mnemo::nn {
 
 /// Gives each sample another shape: [batch, ...] becomes [batch, shape...]. One length may be -1.
-class Reshape : public Module {
+class Reshape : public Layer<Reshape> {
  public:
   explicit Reshape(Shape shape) : shape_(std::move(shape)) {}
   /// Throws Error where the elements of a sample do not fit.
@@ -16,7 +16,7 @@ class Reshape : public Module {
 };
 
 /// [batch, ...] becomes [batch, elements of a sample].
-class Flatten : public Module {
+class Flatten : public Layer<Flatten> {
  public:
   Tensor forward(const Tensor& x) override;
   std::string describe() const override { return "Flatten"; }

@@ -8,23 +8,20 @@
 namespace mnemo::optim {
 namespace {
 
-using mnemo::detail::fail;
+using detail::fail;
 
 // result = a x + b y, elementwise; `result` may be one of them.
 void combine(const Tensor& result, double a, const Tensor& x, double b, const Tensor& y) {
-  mnemo::detail::with_float_type(
-      "GradientAccumulator", x.dtype(), [&]<class T>(std::type_identity<T>) {
-        const T scale_x = static_cast<T>(a);
-        const T scale_y = static_cast<T>(b);
-        const T* const from_x = x.data<T>();
-        const T* const from_y = y.data<T>();
-        T* const to = static_cast<T*>(result.mutable_raw());
-        mnemo::detail::parallel_range(x.elements(), 16384,
-                                      [&](std::int64_t begin, std::int64_t end) {
-                                        for (std::int64_t i = begin; i < end; ++i)
-                                          to[i] = scale_x * from_x[i] + scale_y * from_y[i];
-                                      });
-      });
+  detail::with_float_type("GradientAccumulator", x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T scale_x = static_cast<T>(a);
+    const T scale_y = static_cast<T>(b);
+    const T* const from_x = x.data<T>();
+    const T* const from_y = y.data<T>();
+    T* const to = static_cast<T*>(result.mutable_raw());
+    detail::parallel_range(x.elements(), 16384, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) to[i] = scale_x * from_x[i] + scale_y * from_y[i];
+    });
+  });
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct AdagradOptions {
 /// decay of the rate as in PyTorch:
 /// s = s + g²;  p = p - learning_rate / (1 + (t - 1) learning_rate_decay) g / (sqrt(s) + epsilon).
 ///
-/// State: `sum/<parameter>` (s) and, where the rate decays, `skipped/<parameter>`.
+/// State: `sum/<parameter>` (s).
 class Adagrad : public OptimizerWith<AdagradOptions> {
  public:
   /// Throws Error for an option out of its range.

@@ -71,6 +71,7 @@ AdamOptions decoupled(const AdamWOptions& o) {
 
 std::vector<Group<AdamOptions>> decoupled(const std::vector<Group<AdamWOptions>>& groups) {
   std::vector<Group<AdamOptions>> result;
+  result.reserve(groups.size());
   for (const auto& group : groups) {
     result.push_back({group.name, group.parameters, decoupled(group.options)});
   }

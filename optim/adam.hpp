@@ -22,8 +22,8 @@ struct AdamOptions {
 /// AMSGrad (Reddi, Kale and Kumar 2018): w = max(w, v), and w in the place of v in the last line. As in
 /// PyTorch the maximum is that of v without its correction; the paper has no corrections at all.
 ///
-/// State: `exp_avg/<parameter>` (m), `exp_avg_sq/<parameter>` (v), with AMSGrad
-/// `max_exp_avg_sq/<parameter>` (w), and `skipped/<parameter>`.
+/// State: `exp_avg/<parameter>` (m), `exp_avg_sq/<parameter>` (v), and with AMSGrad
+/// `max_exp_avg_sq/<parameter>` (w).
 class Adam : public OptimizerWith<AdamOptions> {
  public:
   /// Throws Error for an option out of its range.

@@ -11,16 +11,16 @@
 namespace mnemo::optim {
 namespace {
 
-using mnemo::detail::fail;
+using detail::fail;
 
 // Runs body(piece number, piece, type) on all pieces of the tensors, several at once.
 template <class Body>
 void for_each_piece(const std::vector<detail::Piece>& pieces, const Variables& tensors,
                     const Body& body) {
-  mnemo::detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t block) {
+  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t block) {
     const auto number = static_cast<std::size_t>(block);
     const DType dtype = tensors[pieces[number].tensor].tensor.dtype();
-    mnemo::detail::with_float_type("clip", dtype, [&]<class T>(std::type_identity<T> type) {
+    detail::with_float_type("clip", dtype, [&]<class T>(std::type_identity<T> type) {
       body(number, pieces[number], type);
     });
   });

@@ -43,7 +43,8 @@ Curve step_decay(std::int64_t every, double factor) {
   expect_steps("step_decay", every);
   expect_at_least_0("step_decay", "factor", factor);
   return [=](double base, std::int64_t step) {
-    return base * std::pow(factor, static_cast<double>(step / every));
+    const std::int64_t stairs = step / every;
+    return base * std::pow(factor, static_cast<double>(stairs));
   };
 }
 

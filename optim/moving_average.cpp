@@ -10,7 +10,7 @@
 namespace mnemo::optim {
 namespace {
 
-using mnemo::detail::fail;
+using detail::fail;
 
 bool is_float(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
@@ -54,7 +54,7 @@ void ExponentialMovingAverage::update() {
     }
   }
   const std::vector<detail::Piece> pieces = detail::pieces_of(elements);
-  mnemo::detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t block) {
+  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t block) {
     const auto [index, begin, end] = pieces[static_cast<std::size_t>(block)];
     const Tensor& parameter = parameters_[index].tensor;
     const auto run = [&, from = begin, until = end, i = index]<class T>(std::type_identity<T>) {
@@ -64,7 +64,7 @@ void ExponentialMovingAverage::update() {
       T* __restrict const a = static_cast<T*>(averages[i]);
       for (std::int64_t k = from; k < until; ++k) a[k] = keep * a[k] + rest * p[k];
     };
-    mnemo::detail::with_float_type("ExponentialMovingAverage", parameter.dtype(), run);
+    detail::with_float_type("ExponentialMovingAverage", parameter.dtype(), run);
   });
   *step_.mutable_data<std::int64_t>() = step + 1;
 }

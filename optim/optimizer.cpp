@@ -16,7 +16,7 @@ namespace {
 // Beyond this a count is no longer exact as a double, which bias corrections compute in.
 constexpr std::int64_t most_steps = std::int64_t{1} << 53;
 
-using mnemo::detail::fail;
+using detail::fail;
 
 bool is_rate(double rate) { return rate >= 0.0 && std::isfinite(rate); }
 
@@ -67,6 +67,7 @@ Optimizer::Optimizer(const char* kind, const Variables& parameters, std::vector<
   for (const Variable& parameter : parameters_) expect_float(kind_, parameter);
   expect_distinct(kind_, parameters_);
   divide_into_groups();
+  for (const Variable& parameter : parameters_) written_.insert(parameter.tensor.storage().get());
 
   state_.add("step", step_);
   initial_.push_back(0.0);
@@ -155,12 +156,14 @@ void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wan
     tensors[i] = full(parameters_[i].tensor.shape(), initial[group], parameters_[i].tensor.dtype());
     state_.add(name + "/" + parameters_[i].name, tensors[i]);
     initial_.push_back(initial[group]);
+    written_.insert(tensors[i].storage().get());
   }
 }
 
 void Optimizer::count_updates(const std::vector<bool>& wanted) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!wanted[group_of_[i]]) continue;
+    const std::size_t group = group_of_[i];
+    if (!wanted[group] || groups_[group].missing_gradient == MissingGradient::error) continue;
     skipped_[i] = zeros({}, DType::int64);
     state_.add("skipped/" + parameters_[i].name, skipped_[i]);
     initial_.push_back(0.0);
@@ -178,14 +181,7 @@ Tensor Optimizer::checked(std::size_t parameter, const Tensor& gradient) const {
     fail(kind_, ": the gradient of '", name, "' is ", gradient.shape(), " of ", gradient.dtype(),
          ", the parameter is ", tensor.shape(), " of ", tensor.dtype());
   }
-  const auto shared = [&](const Tensor& other) {
-    return other.defined() && other.shares_storage_with(gradient);
-  };
-  bool written = false;
-  for (const Variable& other : parameters_) written = written || shared(other.tensor);
-  for (const auto& moment : moments_)
-    written = written || std::any_of(moment.begin(), moment.end(), shared);
-  return written ? gradient.clone() : gradient;
+  return written_.contains(gradient.storage().get()) ? gradient.clone() : gradient;
 }
 
 // The gradients in the order of the parameters; undefined for those that are left out.
@@ -286,16 +282,16 @@ std::vector<std::string> Optimizer::step(const Variables& gradients) {
   }
 
   std::vector<std::int64_t> elements;
+  elements.reserve(jobs.size());
   for (const Job& job : jobs) elements.push_back(job.gradient.elements());
   const std::vector<detail::Piece> pieces = detail::pieces_of(elements);
-  mnemo::detail::parallel_blocks(
-      static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
-        const detail::Piece& piece = pieces[static_cast<std::size_t>(number)];
-        const Job& job = jobs[piece.tensor];
-        mnemo::detail::with_float_type(
-            kind_, job.gradient.dtype(),
-            [&]<class T>(std::type_identity<T>) { run<T>(job, piece.begin, piece.end); });
-      });
+  detail::parallel_blocks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t number) {
+    const detail::Piece& piece = pieces[static_cast<std::size_t>(number)];
+    const Job& job = jobs[piece.tensor];
+    detail::with_float_type(kind_, job.gradient.dtype(), [&]<class T>(std::type_identity<T>) {
+      run<T>(job, piece.begin, piece.end);
+    });
+  });
   return left_out;
 }
 

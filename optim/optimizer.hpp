@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "mnemo/core/tensor.hpp"
@@ -13,7 +14,9 @@ namespace mnemo::optim {
 /// What a step does about a parameter for which it is given no gradient.
 enum class MissingGradient {
   error,  ///< throw Error that names it
-  skip,   ///< leave it and its moments as they are, and say so in what `step` returns
+  /// Leave it and its moments as they are, and say so in what `step` returns. Rules that depend on the
+  /// number of updates then count those of each parameter by itself.
+  skip,
 };
 
 /// Parameters with options of their own. What is in no group has the optimizer's options.
@@ -44,13 +47,16 @@ struct Block {
 ///
 /// All state is there from the constructor on, as tensors: `step` (int64) counts the steps taken,
 /// `learning_rate` (float64; `learning_rate/<group>` for each group) is read at each step, and each
-/// moment has the name of its parameter behind its own, `exp_avg/up1/weight`. Rules that depend on
-/// the number of updates also keep `skipped/<parameter>` (int64), the steps that left a parameter out;
-/// they count `step` less that, as PyTorch does by one counter for each parameter. Reading, editing,
-/// saving or restoring any of them is the same act as for a weight, and takes effect at the next step.
+/// moment has the name of its parameter behind its own, `exp_avg/up1/weight`. Reading, editing, saving
+/// or restoring any of them is the same act as for a weight, and takes effect at the next step.
 ///
 /// Frozen parameters, those that require no gradient at the time of a step and those of a group that
 /// is told so, stay as they are and keep their moments.
+///
+/// Rules that depend on the number of updates (Adam's corrections) go by `step`, that of the optimizer.
+/// With `MissingGradient::skip` they also keep `skipped/<parameter>` (int64), the steps that left a
+/// parameter out, and go by `step` less that: exactly as PyTorch, which has one counter for each
+/// parameter. Choose it where parameters are frozen first and trained later.
 ///
 /// Options that all optimizers share: `weight_decay` adds weight_decay p to the gradient, or, where
 /// `decoupled`, multiplies p by 1 - learning_rate weight_decay before the update and leaves gradient
@@ -116,7 +122,7 @@ class Optimizer {
   /// every element as `initial` says.
   void add_moment(const std::string& name, const std::vector<bool>& wanted,
                   const std::vector<double>& initial);
-  /// Keeps `skipped/<parameter>` for the parameters of these groups.
+  /// Keeps `skipped/<parameter>` for the parameters of these groups, if they may be skipped.
   void count_updates(const std::vector<bool>& wanted);
 
   /// The update rule. Blocks of one step go to several threads at once.
@@ -144,9 +150,10 @@ class Optimizer {
   Variables state_;
   std::vector<double> initial_;  // [state], what reset() restores
   Tensor step_;
-  std::vector<Tensor> rates_;                 // [group]
-  std::vector<std::vector<Tensor>> moments_;  // [moment][parameter], undefined where not wanted
-  std::vector<Tensor> skipped_;               // [parameter], likewise
+  std::vector<Tensor> rates_;                   // [group]
+  std::vector<std::vector<Tensor>> moments_;    // [moment][parameter], undefined where not wanted
+  std::vector<Tensor> skipped_;                 // [parameter], likewise
+  std::unordered_set<const Storage*> written_;  // by a step; only asked for membership
 };
 
 /// An optimizer with options of type `Options`, one set for each group.

@@ -20,7 +20,7 @@ struct SgdOptions {
 /// m = momentum m + (1 - dampening) g;  p = p - learning_rate m. The first update is not dampened.
 /// Nesterov: p = p - learning_rate (g + momentum m). Without momentum: p = p - learning_rate g.
 ///
-/// State with momentum: `momentum_buffer/<parameter>`; with dampening also `skipped/<parameter>`.
+/// State with momentum: `momentum_buffer/<parameter>`.
 /// Unlike PyTorch, which makes the buffer at the first step, it is there from the start, as zeros; what
 /// is put in before the first step counts.
 class Sgd : public OptimizerWith<SgdOptions> {

@@ -255,3 +255,23 @@ TEST_CASE("a state that the data cannot have is refused, whatever a file brought
   CHECK(contains(refusal("rows", 60000), "60000 rows, but these have 10"));
   CHECK(refusal("position", 10).empty());  // an epoch at its very end
 }
+
+TEST_CASE("rows drawn with replacement: some twice, some not at all, and restored exactly") {
+  const io::BatchOptions options{.size = 3, .seed = 5, .replacement = true};
+  Batches batches({numbered(1000)}, options);
+  Rows rows = deal(batches, 334);
+  CHECK(batches.epoch() == 1);
+  CHECK(rows.size() == 1000);
+  std::sort(rows.begin(), rows.end());
+  CHECK(rows.front() >= 0);
+  CHECK(rows.back() < 1000);
+  const auto distinct = std::unique(rows.begin(), rows.end()) - rows.begin();
+  CHECK(distinct > 560);  // 632 are expected, give or take 15
+  CHECK(distinct < 700);
+
+  deal(batches, 7);
+  Batches resumed({numbered(1000)}, options);
+  restore(resumed, batches);
+  CHECK(deal(resumed, 400) == deal(batches, 400));
+  CHECK_THROWS_AS(Batches({numbered(5)}, {.shuffle = false, .replacement = true}), Error);
+}

@@ -210,7 +210,10 @@ std::vector<ConvGeometry> chosen_geometries() {
       geometry(7, 300, 3, 4, 3, 1, 0),  geometry(40, 20, 1, 30, 1, 1, 0),
       geometry(2, 16, 17, 16, 3, 1, 0), geometry(2, 17, 13, 18, 3, 1, 2),
       geometry(3, 20, 15, 17, 4, 2, 2), geometry(3, 16, 10, 16, 2, 1, 0),
-      geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4)};
+      geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4),
+      geometry(2, 16, 20, 17, 6, 3, 2), geometry(1, 40, 90, 20, 3, 1, 1),
+      geometry(2, 16, 60, 24, 4, 2, 1),
+      geometry(2, 9, 17, 5, 1, 1, 0),   geometry(2, 3, 130, 2, 3, 1, 1)};
   ConvGeometry depthwise = geometry(3, 24, 12, 24, 3, 1, 1);
   depthwise.groups = 24;
   all.push_back(depthwise);
@@ -248,6 +251,30 @@ TEST_CASE("convolution kernels agree with plain loops on chosen geometries") {
   for (const ConvGeometry& g : chosen_geometries()) {
     check_against_loops<float>(g, true, float_tolerance, random);
     check_against_loops<double>(g, false, double_tolerance, random);
+  }
+}
+
+// Winograd's filtering, which rounds most, beside the plain products in double.
+TEST_CASE("float results differ from double ones by far less than 1e-4 of their size") {
+  std::mt19937_64 random(7);
+  for (const ConvGeometry& g : {geometry(4, 64, 28, 64, 3, 1, 1), geometry(8, 128, 14, 128, 3, 1, 1),
+                                geometry(8, 64, 14, 128, 4, 2, 1)}) {
+    CAPTURE(describe(g));
+    const Data<float> d(g, random);
+    Data<double> e(g, random);
+    e.x.assign(d.x.begin(), d.x.end());
+    e.w.assign(d.w.begin(), d.w.end());
+    e.u.assign(d.u.begin(), d.u.end());
+    const Results<float> found = run(g, d, false);
+    const Results<double> exact = run(g, e, false);
+    const auto relative_error = [](const std::vector<float>& a, const std::vector<double>& b) {
+      double worst = 0;
+      for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+      return worst / std::sqrt(dot(b, b) / static_cast<double>(b.size()));
+    };
+    CHECK(relative_error(found.y, exact.y) <= 3e-5);
+    CHECK(relative_error(found.x, exact.x) <= 3e-5);
+    CHECK(relative_error(found.w, exact.w) <= 3e-5);
   }
 }
 

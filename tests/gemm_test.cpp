@@ -127,7 +127,8 @@ TEST_CASE("the bits of a product do not depend on the number of threads") {
                             results.back().data(), n);
       }
       for (const auto& result : results) {
-        CHECK(std::memcmp(result.data(), results[0].data(), result.size() * sizeof(float)) == 0);
+        CHECK((result.empty() ||
+               std::memcmp(result.data(), results[0].data(), result.size() * sizeof(float)) == 0));
       }
     }
   }

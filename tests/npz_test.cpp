@@ -492,7 +492,7 @@ for name in ['stored.npz', 'deflated.npz']:
 TEST_CASE("archives of more members than 16 bits count") {
   const Folder folder;
   Variables variables;
-  for (int i = 0; i < 66000; ++i) variables.add("t" + std::to_string(i), full({}, i));
+  for (int i = 0; i < 66000; ++i) variables.add(std::string("t").append(std::to_string(i)), full({}, i));
   io::write_npz(folder.path / "many.npz", variables);
   const Variables read = io::read_npz(folder.path / "many.npz");
   REQUIRE(read.size() == 66000);

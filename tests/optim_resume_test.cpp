@@ -22,6 +22,7 @@
 #include "mnemo/core/training_state.hpp"
 #include "mnemo/io/batches.hpp"
 #include "mnemo/io/checkpoint.hpp"
+#include "mnemo/io/npy.hpp"
 #include "mnemo/nn/activations.hpp"
 #include "mnemo/nn/dense.hpp"
 #include "mnemo/nn/losses.hpp"
@@ -223,4 +224,51 @@ TEST_CASE("half the steps, a new process, and the other half are all the steps")
             std::string(static_cast<const char*>(now.raw()), now.bytes()));
     }
   }
+}
+
+TEST_CASE("one moment alone is saved, edited and loaded like a weight") {
+  const Tensor weight = zeros({2, 3}).set_requires_grad();
+  Adam optimizer({{"layer/weight", weight}});
+  optimizer.step({{"layer/weight", ones({2, 3})}});
+  const Variables moment = optimizer.variables().select("exp_avg/layer/weight");
+  io::save("moment.npy", moment);
+  Adam other({{"layer/weight", zeros({2, 3}).set_requires_grad()}});
+  other.variables().at("exp_avg/layer/weight").assign(io::read_npy("moment.npy"));
+  CHECK(other.variables().at("exp_avg/layer/weight").at({1, 2}) ==
+        moment[std::size_t{0}].tensor.at({1, 2}));
+  CHECK(other.variables().at("exp_avg_sq/layer/weight").at({1, 2}) == 0.0);
+
+  io::save("optimizer.npz", optimizer.variables());
+  const io::LoadReport report =
+      io::load("optimizer.npz", other.variables(), {.only = {"exp_avg_sq/*"}});
+  CHECK(report.loaded == std::vector<std::string>{"exp_avg_sq/layer/weight"});
+  CHECK(other.steps() == 0);
+  CHECK(other.variables().at("exp_avg_sq/layer/weight").at({0, 0}) > 0.0);
+}
+
+TEST_CASE("moments missing, renamed or of another shape are named, and nothing is loaded") {
+  const Variables parameters{{"a", ones({2}).set_requires_grad()},
+                             {"b", ones({3}).set_requires_grad()}};
+  Adam optimizer(parameters);
+  optimizer.step({{"a", ones({2})}, {"b", ones({3})}});
+  const Variables& state = optimizer.variables();
+  io::save("broken.npz", {{"step", state.at("step")},
+                          {"learning_rate", state.at("learning_rate")},
+                          {"exp_avg/a", state.at("exp_avg/b")},  // the two are swapped
+                          {"exp_avg/b", state.at("exp_avg/a")},
+                          {"exp_avg_sq/A", state.at("exp_avg_sq/a")}});
+  Adam fresh(parameters);
+  std::string message;
+  try {
+    io::load("broken.npz", fresh.variables());
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  for (const std::string name :
+       {"exp_avg/a", "exp_avg/b", "exp_avg_sq/a", "exp_avg_sq/A", "exp_avg_sq/b"}) {
+    INFO(message);
+    CHECK(message.find("'" + name + "'") != std::string::npos);
+  }
+  CHECK(fresh.steps() == 0);
+  CHECK(fresh.variables().at("exp_avg/a").at({0}) == 0.0);
 }

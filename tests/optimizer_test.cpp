@@ -124,9 +124,10 @@ TEST_CASE("all state is there, named, from the constructor on") {
   CHECK(names(optim::Sgd(parameters)) == List{"step", "learning_rate"});
   CHECK(names(optim::Sgd(parameters, {.momentum = 0.9})) ==
         List{"step", "learning_rate", "momentum_buffer/w"});
-  CHECK(names(optim::Adam(parameters, {.amsgrad = true})) == List{"step", "learning_rate",
-                                                                  "exp_avg/w", "exp_avg_sq/w",
-                                                                  "max_exp_avg_sq/w", "skipped/w"});
+  CHECK(names(optim::Adam(parameters, {.amsgrad = true})) ==
+        List{"step", "learning_rate", "exp_avg/w", "exp_avg_sq/w", "max_exp_avg_sq/w"});
+  CHECK(names(optim::Adam(parameters, {.missing_gradient = MissingGradient::skip})) ==
+        List{"step", "learning_rate", "exp_avg/w", "exp_avg_sq/w", "skipped/w"});
   CHECK(names(optim::RmsProp(parameters, {.momentum = 0.5, .centered = true})) ==
         List{"step", "learning_rate", "square_avg/w", "grad_avg/w", "momentum_buffer/w"});
   CHECK(names(optim::Adagrad(parameters)) == List{"step", "learning_rate", "sum/w"});
@@ -213,7 +214,7 @@ TEST_CASE("groups that cannot be are refused by name") {
 TEST_CASE("what is frozen keeps its moments, and its count of updates") {
   const Variables parameters = some_parameters();
   const Variables others = some_parameters();
-  optim::Adam optimizer(parameters, {});
+  optim::Adam optimizer(parameters, {.missing_gradient = MissingGradient::skip});
   optim::Adam reference(others.select("first/*"), {});
   const auto step_both = [&](int step) {
     optimizer.step(gradients_at(step, parameters));
@@ -239,6 +240,22 @@ TEST_CASE("what is frozen keeps its moments, and its count of updates") {
     parameter.tensor.set_requires_grad();
   for (int step = 3; step < 6; ++step) step_both(step);
   check_same_bits(parameters.select("first/*"), others.select("first/*"));
+}
+
+TEST_CASE("without counters of their own frozen parameters keep their moments, too") {
+  const Variables parameters = some_parameters();
+  optim::Adam optimizer(parameters, {});
+  optimizer.step(gradients_at(0, parameters));
+  parameters.at("first/bias").set_requires_grad(false);
+  const Variables before = copies(optimizer.variables());
+  const Tensor value = parameters.at("first/bias").clone();
+  optimizer.step(gradients_at(1, parameters));
+  for (const std::string name : {"exp_avg/first/bias", "exp_avg_sq/first/bias"}) {
+    CHECK(same_bits(before.at(name), optimizer.variables().at(name)));
+  }
+  CHECK_FALSE(same_bits(before.at("exp_avg/first/weight"),
+                        optimizer.variables().at("exp_avg/first/weight")));
+  CHECK(same_bits(value, parameters.at("first/bias")));
 }
 
 TEST_CASE("a group can be told to be frozen") {
@@ -269,7 +286,8 @@ TEST_CASE("a parameter without a gradient is an error or skipped, by name") {
 
 TEST_CASE("a step that fails changes nothing and says why") {
   const Variables parameters = some_parameters();
-  optim::Adam optimizer(parameters, {});
+  const optim::AdamOptions lenient{.missing_gradient = MissingGradient::skip};
+  optim::Adam optimizer(parameters, {}, {{"lenient", {"first/bias"}, lenient}});
   optimizer.step(gradients_at(0, parameters));
   const Variables before = copies(parameters);
   const Variables state = optimizer.variables();

@@ -3,7 +3,7 @@
 #include <zlib.h>
 
 #include <array>
-#include <future>
+#include <atomic>
 #include <thread>
 
 #include "mnemo/core/detail/parallel.hpp"
@@ -87,30 +87,53 @@ void add_member(ZipWriter& zip, const std::string& name, const Outgoing& outgoin
   }
 }
 
-/// Checksums are taken by another thread, ahead of the one that writes.
+/// Checksums that two threads take between them: one ahead of the other, which writes.
+class Checksums {
+ public:
+  explicit Checksums(std::vector<Outgoing>& members) : members_(members), states_(members.size()) {}
+
+  /// Takes those that nobody has begun, front to back.
+  void run() {
+    for (std::size_t i = 0; i < members_.size() && !stop_; ++i) take(i);
+  }
+  /// Returns when member `i` has its checksum. Where nobody has begun with it, takes it here: on a
+  /// busy machine the other thread may not be running at all.
+  void need(std::size_t i) {
+    if (!take(i)) states_[i].wait(begun);
+  }
+  void stop() { stop_ = true; }
+
+ private:
+  static constexpr int untouched = 0, begun = 1, done = 2;
+
+  bool take(std::size_t i) {
+    int expected = untouched;
+    if (!states_[i].compare_exchange_strong(expected, begun)) return false;
+    take_crc(members_[i]);
+    states_[i] = done;
+    states_[i].notify_all();
+    return true;
+  }
+
+  std::vector<Outgoing>& members_;
+  std::vector<std::atomic<int>> states_;
+  std::atomic<bool> stop_{false};
+};
+
 void write_stored(ZipWriter& zip, const Variables& variables, std::vector<Outgoing>& members) {
-  std::vector<std::promise<void>> done(members.size());
-  std::atomic<bool> stop{false};
-  const auto take_all = [&] {
-    for (std::size_t i = 0; i < members.size() && !stop; ++i) {
-      take_crc(members[i]);
-      done[i].set_value();
-    }
-  };
+  Checksums checksums(members);
   std::jthread helper;
-  const bool alone = threads() == 1 || variables.bytes() < std::size_t{1} << 20;
-  if (alone) {
-    take_all();
-  } else {
-    helper = std::jthread(take_all);
+  constexpr std::size_t worth_a_thread = 1 << 20;
+  if (threads() > 1 && variables.bytes() >= worth_a_thread) {
+    helper = std::jthread([&] { checksums.run(); });
   }
   try {
     for (std::size_t i = 0; i < members.size(); ++i) {
-      done[i].get_future().wait();
+      checksums.need(i);
       add_member(zip, variables[i].name, members[i], false);
     }
   } catch (...) {
-    stop = true;
+    checksums.stop();
     throw;
   }
 }
@@ -146,20 +169,32 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
   if (compression == io::Compression::deflate) {
     write_deflated(zip, variables, members);
   } else {
+    file.reserve(variables.bytes());
     write_stored(zip, variables, members);
   }
   zip.finish(comment);
   file.commit();
 }
 
-Variables read_variables(const StoredArrays& stored, io::Float16 float16) {
-  std::vector<const StoredArray*> arrays;
+void check_names(const StoredArrays& stored) {
   for (const StoredArray& array : stored.arrays) {
     const std::string reason = why_not_a_name(array.name);
     if (!reason.empty()) fail(array.where, ": its name '", shown(array.name), "' ", reason);
-    arrays.push_back(&array);
   }
+}
+
+void warn_of_others(const StoredArrays& stored, const std::function<void(const std::string&)>& warn) {
+  if (!warn) return;
+  for (const std::string& name : stored.passed_over) {
+    warn(text(stored.where, ": '", shown(name), "' is no array; passed over"));
+  }
+}
+
+Variables read_variables(const StoredArrays& stored, io::Float16 float16) {
+  check_names(stored);
   refuse_bombs(stored);
+  std::vector<const StoredArray*> arrays;
+  for (const StoredArray& array : stored.arrays) arrays.push_back(&array);
   std::vector<Tensor> tensors = read_arrays(arrays, float16);
   Variables variables;
   for (std::size_t i = 0; i < arrays.size(); ++i) {

@@ -155,11 +155,7 @@ std::uint32_t crc_of(const void* data, std::size_t count) {
 }
 
 void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
-  std::shared_ptr<const InputFile> file = array.file;
-  if (!file) {
-    file = std::make_shared<const InputFile>(fs::path(array.where));
-    if (file->size() != array.packed) fail(array.where, ": changed while it was read");
-  }
+  const std::shared_ptr<const InputFile> file = file_of(array);
   auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
   const auto count = static_cast<std::size_t>(piece.end - piece.begin);
   if (array.deflated) {
@@ -226,6 +222,13 @@ StoredArrays open_arrays(const fs::path& path) {
   }
   refuse_equal_names(stored);
   return stored;
+}
+
+std::shared_ptr<const InputFile> file_of(const StoredArray& array) {
+  if (array.file) return array.file;
+  auto file = std::make_shared<const InputFile>(fs::path(array.where));
+  if (file->size() != array.packed) fail(array.where, ": changed while it was read");
+  return file;
 }
 
 void refuse_bombs(const StoredArrays& stored) {

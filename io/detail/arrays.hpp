@@ -39,6 +39,9 @@ struct StoredArrays {
 /// Reads and checks everything but the elements. No two arrays have the same name.
 StoredArrays open_arrays(const std::filesystem::path& path);
 
+/// The file that holds the array, opened if it is not. Throws Error if it has changed its size.
+std::shared_ptr<const InputFile> file_of(const StoredArray& array);
+
 /// Throws Error where deflated arrays claim to unpack to far more than any real ones would: without
 /// a program's shapes to compare with, a small file could ask for any amount of memory.
 void refuse_bombs(const StoredArrays& stored);

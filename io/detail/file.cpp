@@ -171,6 +171,13 @@ AtomicFile::~AtomicFile() {
   ::close(descriptor_);
 }
 
+void AtomicFile::reserve(std::uint64_t bytes) {
+  constexpr std::uint64_t worth_it = 1 << 20;
+  if (bytes < worth_it) return;
+  const int status = ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+  if (status != 0 && errno == ENOSPC) fail(name_, ": cannot be written: ", reason(ENOSPC));
+}
+
 void AtomicFile::append(const void* data, std::size_t count) {
   const auto* bytes = static_cast<const char*>(data);
   position_ += count;
@@ -191,13 +198,21 @@ void AtomicFile::write_out(const char* data, std::size_t count) {
   while (count > 0) {
     const std::size_t piece = std::min(count, piece_bytes);
     write_all(descriptor_, data, piece, name_);
-    // Advice only; what the disk refuses shows at the flush.
-    ::sync_file_range(descriptor_, static_cast<off_t>(written_), static_cast<off_t>(piece),
-                      SYNC_FILE_RANGE_WRITE);
     written_ += piece;
+    start_flushing();
     data += piece;
     count -= piece;
   }
+}
+
+/// Has the disk begin with what is complete. Not with the last page: the next write to it would wait
+/// until it is on the disk. Advice only; what the disk refuses shows at the final flush.
+void AtomicFile::start_flushing() {
+  const std::uint64_t complete = written_ - written_ % piece_bytes;
+  if (complete == flushing_) return;
+  ::sync_file_range(descriptor_, static_cast<off_t>(flushing_), static_cast<off_t>(complete - flushing_),
+                    SYNC_FILE_RANGE_WRITE);
+  flushing_ = complete;
 }
 
 void AtomicFile::commit() {

@@ -37,6 +37,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  /// Room on the disk for a file of at least this many bytes. Throws Error where there is not so much.
+  void reserve(std::uint64_t bytes);
   void append(const void* data, std::size_t count);
   /// Where the next byte goes.
   std::uint64_t position() const { return position_; }
@@ -45,6 +47,7 @@ class AtomicFile {
  private:
   void flush();
   void write_out(const char* data, std::size_t count);
+  void start_flushing();
 
   std::string name_;  // for messages: the target as the caller wrote it
   std::filesystem::path target_;
@@ -52,6 +55,7 @@ class AtomicFile {
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
   std::uint64_t written_ = 0;
+  std::uint64_t flushing_ = 0;
   std::vector<char> buffer_;
 };
 

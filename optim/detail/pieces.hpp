@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace mnemo::optim::detail {
+namespace mnemo::detail {
 
 /// Some elements of one tensor among several.
 struct Piece {
@@ -24,4 +24,4 @@ inline std::vector<Piece> pieces_of(const std::vector<std::int64_t>& elements) {
   return pieces;
 }
 
-}  // namespace mnemo::optim::detail
+}  // namespace mnemo::detail

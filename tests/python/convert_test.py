@@ -46,6 +46,8 @@ def checkpoint(step=5, kind="float64"):
         state = {name[len("expected/"):]: file[name][step - 1] for name in file
                  if name.startswith("expected/") and not name.endswith("_loss")}
         for network in ("generator", "discriminator"):
+            for name in [n for n in state if n.startswith(f"{network}_optimizer/exp_avg/")]:
+                state[name.replace("/exp_avg/", "/skipped/")] = np.array(0)
             state[f"{network}_optimizer/step"] = np.array(step)
             state[f"{network}_optimizer/learning_rate"] = np.array(
                 float(file["options/learning_rate"]))
@@ -85,8 +87,8 @@ class Names(unittest.TestCase):
         state = convert.optimizer_from_torch(adam_state(), NAMES)
         self.assertEqual(list(state), [
             "step", "learning_rate", "exp_avg/up1/weight", "exp_avg/up1/bias",
-            "exp_avg_sq/up1/weight", "exp_avg_sq/up1/bias"
-        ])
+            "exp_avg_sq/up1/weight", "exp_avg_sq/up1/bias",
+            "skipped/up1/weight", "skipped/up1/bias"])
         self.assertEqual((state["step"].dtype, int(state["step"])), (np.int64, 4))
         self.assertEqual((state["learning_rate"].dtype, float(state["learning_rate"])),
                          (np.float64, 0.01))
@@ -109,8 +111,30 @@ class Names(unittest.TestCase):
         del torch_state["state"][1]
         state = convert.optimizer_from_torch(torch_state, NAMES, SHAPES)
         np.testing.assert_array_equal(state["exp_avg_sq/up1/bias"], np.zeros(3))
+        self.assertEqual((state["skipped/up1/weight"], state["skipped/up1/bias"]), (0, 4))
+        equal(self, {"0": np.array(1)}, {str(position): np.array(1) for position in
+                     convert.optimizer_to_torch(state, NAMES, adam_state())["state"]})
         with self.assertRaisesRegex(convert.Failure, "up1/bias has no exp_avg"):
             convert.optimizer_from_torch(torch_state, NAMES)
+
+    def test_parameters_that_missed_steps(self):
+        torch_state = adam_state()
+        torch_state["state"][1]["step"] = np.float32(1)
+        state = convert.optimizer_from_torch(torch_state, NAMES)
+        counts = [int(state[n]) for n in ("step", "skipped/up1/weight", "skipped/up1/bias")]
+        self.assertEqual(counts, [4, 0, 3])
+        back = convert.optimizer_to_torch(state, NAMES, adam_state())
+        self.assertEqual([float(back["state"][i]["step"]) for i in (0, 1)], [4.0, 1.0])
+
+    def test_groups_with_rates_of_their_own(self):
+        torch_state = adam_state()
+        torch_state["param_groups"] = [{"lr": 0.1, "params": [0]}, {"lr": 0.2, "params": [1]}]
+        state = convert.optimizer_from_torch(torch_state, NAMES, groups=["", "biases"])
+        self.assertEqual((float(state["learning_rate"]), float(state["learning_rate/biases"])),
+                         (0.1, 0.2))
+        state["learning_rate/biases"] = np.array(0.3)
+        back = convert.optimizer_to_torch(state, NAMES, torch_state, groups=["", "biases"])
+        self.assertEqual([group["lr"] for group in back["param_groups"]], [0.1, 0.3])
 
     def test_what_does_not_fit_is_told(self):
         fails = lambda text: self.assertRaisesRegex(convert.Failure, text)
@@ -118,8 +142,8 @@ class Names(unittest.TestCase):
             convert.optimizer_from_torch(adam_state(), NAMES[:1])
         with fails("the names are in another order"):
             convert.optimizer_from_torch(adam_state(), NAMES[::-1], SHAPES)
-        odd = adam_state()
-        odd["state"][1]["step"] = np.float32(9)
+        odd = {"state": {0: {"step": 1, "sum": np.ones(1)}, 1: {"step": 2, "sum": np.ones(1)}},
+               "param_groups": adam_state()["param_groups"]}
         with fails("different step counts"):
             convert.optimizer_from_torch(odd, NAMES)
         odd = adam_state()
@@ -187,6 +211,7 @@ class KerasNames(unittest.TestCase):
             name = convert._keras_layers(KERAS)[path]
             np.testing.assert_array_equal(state["exp_avg/" + name], weights[name])
             np.testing.assert_array_equal(state["exp_avg_sq/" + name], weights[name] + 1)
+            self.assertEqual(state["skipped/" + name], 0)
         back = convert.adam_to_keras(state, optimizer, KERAS, PICTURES)
         self.assertEqual(set(back), set(optimizer))
         for path in optimizer:

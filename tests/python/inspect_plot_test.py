@@ -62,6 +62,16 @@ class Plotting(InFolder):
         again, _ = self.plot(folder)  # its own page is no sample picture
         np.testing.assert_array_equal(picture, again)
 
+    def test_columns_that_are_no_losses(self):
+        folder = self.run_folder(losses=[])
+        with open(os.path.join(folder, "losses.csv"), "w") as file:
+            file.write("step,loss,train_accuracy\n")
+            file.writelines(f"{i},{2.0 / (i + 1)},{i / 200}\n" for i in range(200))
+        self.plot(folder)
+        with open(os.path.join(folder, "losses.csv"), "w") as file:
+            file.write("step,train_accuracy\n1,0.5\n2,0.75\n")
+        self.plot(folder)
+
     def test_a_run_that_has_barely_begun(self):
         self.plot(self.run_folder(losses=[(1.4, 0.7)]))
         self.plot(self.run_folder(losses=[]))

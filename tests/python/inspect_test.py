@@ -458,6 +458,17 @@ class AsAProgram(InFolder):
         self.assertFalse(after["generator_optimizer/exp_avg/up1/weight"].any())
         np.testing.assert_array_equal(before["generator/up1/bias"], after["generator/renamed"])
 
+    def test_the_example_runs(self):
+        path = self.save("step_00000400.npz", training_state())
+        example = os.path.join(ROOT, "examples", "inspect_in_python.py")
+        found = subprocess.run([sys.executable, example, path], cwd=self.folder,
+                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(found.returncode, 0, found.stderr)
+        status, out, _ = run("diff", path, self.path("runs/edited/step_00000400.npz"))
+        self.assertEqual(status, 1)
+        self.assertIn("generator_optimizer/exp_avg/up1/weight", out)
+        self.assertTrue(out.endswith(f"{len(training_state()) - 2} tensors equal, 2 not\n"), out)
+
 
 if __name__ == "__main__":
     unittest.main()

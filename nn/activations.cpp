@@ -1,9 +1,0 @@
-#include "mnemo/nn/activations.hpp"
-
-#include "mnemo/core/detail/text.hpp"
-
-namespace mnemo::nn {
-
-std::string LeakyReLU::describe() const { return detail::text("LeakyReLU(", slope_, ")"); }
-
-}  // namespace mnemo::nn

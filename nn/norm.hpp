@@ -1,0 +1,107 @@
+#pragma once
+#include <optional>
+
+#include "mnemo/nn/module.hpp"
+
+/// Normalisations whose statistics are those of each sample alone, so that training and evaluation
+/// are the same. Variances are biased (divided by the count), as everywhere in normalisation.
+namespace mnemo::nn {
+
+struct NormOptions {
+  double epsilon = 1e-5;
+  bool affine = true;  ///< with parameters `weight` (starts at 1) and `bias` (0)
+  DType dtype = DType::float32;
+};
+
+/// (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axes (Ba, Kiros and Hinton
+/// 2016). Parameters of `shape`, the lengths of these axes.
+class LayerNorm : public Layer<LayerNorm> {
+ public:
+  /// Throws Error for an empty shape or a length below 1.
+  explicit LayerNorm(const Shape& shape, const NormOptions& options = {});
+  explicit LayerNorm(std::int64_t length, const NormOptions& options = {})
+      : LayerNorm(Shape{length}, options) {}
+  /// Throws Error where the last axes of x are not `shape`.
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+
+  Tensor weight;  ///< undefined where switched off, as the bias
+  Tensor bias;
+
+ protected:
+  void bind() override { weight = own("weight"), bias = own("bias"); }
+
+ private:
+  Shape shape_;
+  double epsilon_;
+};
+
+/// The channels of [batch, channels, ...] in `groups` of neighbours, each normalised over its channels
+/// and all positions (Wu and He 2018). Parameters `weight` and `bias` [channels].
+class GroupNorm : public Layer<GroupNorm> {
+ public:
+  /// Throws Error unless the groups divide the channels.
+  GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options = {});
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+
+  Tensor weight;  ///< undefined where switched off, as the bias
+  Tensor bias;
+
+ protected:
+  void bind() override { weight = own("weight"), bias = own("bias"); }
+
+ private:
+  std::int64_t groups_;
+  std::int64_t channels_;
+  double epsilon_;
+};
+
+/// Each channel of each picture normalised over its positions (Ulyanov, Vedaldi and Lempitsky 2016):
+/// [batch, channels, height, width]. Without parameters by default, as in PyTorch.
+class InstanceNorm2d : public Layer<InstanceNorm2d> {
+ public:
+  explicit InstanceNorm2d(std::int64_t channels, const NormOptions& options = {.affine = false});
+  /// Throws Error for another rank or channel count, and for pictures of one pixel.
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+
+  Tensor weight;  ///< undefined where switched off, as the bias
+  Tensor bias;
+
+ protected:
+  void bind() override { weight = own("weight"), bias = own("bias"); }
+
+ private:
+  std::int64_t channels_;
+  double epsilon_;
+};
+
+struct RmsNormOptions {
+  std::optional<double> epsilon = std::nullopt;  ///< by default the machine epsilon of x's dtype
+  bool affine = true;                            ///< with a parameter `weight` (starts at 1)
+  DType dtype = DType::float32;
+};
+
+/// x / sqrt(mean(x²) + epsilon) * weight over the last axes (Zhang and Sennrich 2019).
+class RMSNorm : public Layer<RMSNorm> {
+ public:
+  /// Throws Error for an empty shape or a length below 1.
+  explicit RMSNorm(const Shape& shape, const RmsNormOptions& options = {});
+  explicit RMSNorm(std::int64_t length, const RmsNormOptions& options = {})
+      : RMSNorm(Shape{length}, options) {}
+  /// Throws Error where the last axes of x are not `shape`.
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+
+  Tensor weight;  ///< undefined where switched off
+
+ protected:
+  void bind() override { weight = own("weight"); }
+
+ private:
+  Shape shape_;
+  std::optional<double> epsilon_;
+};
+
+}  // namespace mnemo::nn
