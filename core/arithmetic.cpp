@@ -192,7 +192,8 @@ Tensor operator!(const Tensor& a) { return compare("logical_not", a, 0.0, equal)
 
 namespace {
 
-// One run of where: each operand advances or stays, known to the compiler, so that it makes vectors.
+// One run of where: each operand advances or stays, known to the compiler, so that it makes
+// vectors.
 template <class T>
 void choose(const bool* c, const T* a, const T* b, const std::array<bool, 3>& advances,
             std::int64_t length, T* out) {

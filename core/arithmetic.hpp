@@ -21,8 +21,9 @@ Tensor operator-(double a, const Tensor& b);
 Tensor operator*(double a, const Tensor& b);
 Tensor operator/(double a, const Tensor& b);
 
-/// Comparisons give bool and are not differentiable. NaN compares as in C++: unequal to everything. A
-/// number beside an integer tensor is compared exactly, beside a float32 tensor rounded to float32.
+/// Comparisons give bool and are not differentiable. NaN compares as in C++: unequal to everything.
+/// A number beside an integer tensor is compared exactly, beside a float32 tensor rounded to
+/// float32.
 Tensor operator==(const Tensor& a, const Tensor& b);
 Tensor operator!=(const Tensor& a, const Tensor& b);
 Tensor operator<(const Tensor& a, const Tensor& b);
@@ -42,15 +43,15 @@ Tensor operator<=(double a, const Tensor& b);
 Tensor operator>(double a, const Tensor& b);
 Tensor operator>=(double a, const Tensor& b);
 
-/// Logic element by element, of tensors of any dtype (also two of different ones): what is not 0 counts
-/// as true, NaN too. Gives bool. Both sides are computed always.
+/// Logic element by element, of tensors of any dtype (also two of different ones): what is not 0
+/// counts as true, NaN too. Gives bool. Both sides are computed always.
 Tensor operator&&(const Tensor& a, const Tensor& b);
 Tensor operator||(const Tensor& a, const Tensor& b);
 Tensor operator!(const Tensor& a);
 Tensor logical_xor(const Tensor& a, const Tensor& b);
 
-/// `yes` where `condition` (bool) is true, `no` elsewhere; the three broadcast. Both branches are of
-/// one dtype, whichever. Each branch gets the gradient where it was taken, 0 elsewhere.
+/// `yes` where `condition` (bool) is true, `no` elsewhere; the three broadcast. Both branches are
+/// of one dtype, whichever. Each branch gets the gradient where it was taken, 0 elsewhere.
 Tensor where(const Tensor& condition, const Tensor& yes, const Tensor& no);
 Tensor where(const Tensor& condition, const Tensor& yes, double no);
 Tensor where(const Tensor& condition, double yes, const Tensor& no);

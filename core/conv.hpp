@@ -14,8 +14,9 @@ struct Pair {
   constexpr Pair(std::int64_t height_, std::int64_t width_) : height(height_), width(width_) {}
 };
 
-/// Zeros around an image: `1` or `{1, 2}` on both sides of each axis, or "same": as many as keep the
-/// lengths, the odd one at the end (stride 1 only, as in PyTorch). Throws Error for another text.
+/// Zeros around an image: `1` or `{1, 2}` on both sides of each axis, or "same": as many as keep
+/// the lengths, the odd one at the end (stride 1 only, as in PyTorch). Throws Error for another
+/// text.
 struct Padding : Pair {
   bool same = false;
   using Pair::Pair;
@@ -51,8 +52,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const ConvTransposeOptions& options = {});
 
-/// conv2d along one axis: x [batch, in, length], weight [out, in / groups, k]. Options that are pairs
-/// must be alike.
+/// conv2d along one axis: x [batch, in, length], weight [out, in / groups, k]. Options that are
+/// pairs must be alike.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const ConvOptions& options = {});
 

@@ -13,8 +13,8 @@ Tensor arange_whole(std::int64_t start, std::int64_t stop, std::int64_t step, DT
 }  // namespace detail
 
 /// start, start + step, ... below `stop` (above it where the step is negative), as numpy.arange:
-/// int64 where all three are integers, float32 otherwise, or the dtype given. Throws Error for a step
-/// of 0, and where a value does not fit into the dtype.
+/// int64 where all three are integers, float32 otherwise, or the dtype given. Throws Error for a
+/// step of 0, and where a value does not fit into the dtype.
 template <class Start, class Stop, class Step = int>
 Tensor arange(Start start, Stop stop, Step step = 1) {
   if constexpr (std::is_integral_v<Start> && std::is_integral_v<Stop> && std::is_integral_v<Step>) {

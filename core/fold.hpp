@@ -11,9 +11,9 @@ struct FoldOptions {
   Pair dilation = 1;
 };
 
-/// The windows of an image as columns: [batch, channels, height, width] gives
-/// [batch, channels kh kw, windows], windows in row-major order, as PyTorch's unfold. Differentiable.
-/// Throws Error where no window fits.
+/// The windows of an image as columns: [batch, channels, height, width] gives [batch, channels kh
+/// kw, windows], windows in row-major order, as PyTorch's unfold. Differentiable. Throws Error
+/// where no window fits.
 Tensor unfold(const Tensor& x, const FoldOptions& options);
 
 /// The adjoint of unfold: columns [batch, channels kh kw, windows] are added into an image of

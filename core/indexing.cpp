@@ -34,8 +34,8 @@ Tensor positions(const char* name, const Tensor& index, std::int64_t length) {
   return result;
 }
 
-// Slices of `inner` elements: body(first, last) is called for pieces of the outer positions, so that
-// each covers enough elements.
+// Slices of `inner` elements: body(first, last) is called for pieces of the outer positions, so
+// that each covers enough elements.
 template <class Body>
 void for_each_outer(const AroundAxis& around, std::int64_t count, const Body& body) {
   const std::int64_t elements = std::max<std::int64_t>(1, count * around.inner);
@@ -120,8 +120,8 @@ Tensor added(const char* name, const Tensor& x, std::size_t axis, const Tensor& 
   return record(name, std::move(result), {}, rule, x, source);
 }
 
-// Runs `body(k, at)` for each element k of `index` and the element `at` of x that it means, in order
-// within one outer position. Along all axes but `axis`, the index is at most as long as x.
+// Runs `body(k, at)` for each element k of `index` and the element `at` of x that it means, in
+// order within one outer position. Along all axes but `axis`, the index is at most as long as x.
 template <class Body>
 void for_each_index(const Shape& x, std::size_t axis, const Tensor& index, const Body& body) {
   const Shape& shape = index.shape();

@@ -116,7 +116,8 @@ Tensor pow(double a, const Tensor& b) {
 
 namespace {
 
-// The gradient of the operand `x`, which wins where `wins` holds and else the other one, or neither.
+// The gradient of the operand `x`, which wins where `wins` holds and else the other one, or
+// neither.
 constexpr auto share = [](const auto& g, const auto& wins, const auto& ties) {
   return where(wins, g, where(ties, g * 0.5, 0.0));
 };

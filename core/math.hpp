@@ -1,8 +1,8 @@
 #pragma once
 #include "mnemo/core/tensor.hpp"
 
-/// Functions of one tensor, element by element, in float32 and float64; each is differentiable to any
-/// order. Throws Error for other dtypes.
+/// Functions of one tensor, element by element, in float32 and float64; each is differentiable to
+/// any order. Throws Error for other dtypes.
 namespace mnemo {
 
 Tensor exp(const Tensor& x);
@@ -49,8 +49,8 @@ Tensor elu(const Tensor& x, double alpha = 1.0);
 Tensor selu(const Tensor& x);
 /// x sigmoid(x), also called swish.
 Tensor silu(const Tensor& x);
-/// x times the normal distribution function (Hendrycks and Gimpel 2016): x (1 + erf(x / sqrt 2)) / 2,
-/// or with tanh(sqrt(2 / pi) (x + 0.044715 x³)) in place of erf.
+/// x times the normal distribution function (Hendrycks and Gimpel 2016): x (1 + erf(x / sqrt 2)) /
+/// 2, or with tanh(sqrt(2 / pi) (x + 0.044715 x³)) in place of erf.
 enum class Gelu { exact, tanh };
 Tensor gelu(const Tensor& x, Gelu form = Gelu::exact);
 /// x between the bounds; derivative 0 on them and beyond, as in PyTorch. Throws Error unless

@@ -59,8 +59,9 @@ ImageWindows image_windows(const char* name, const Tensor& x, const PoolOptions&
                      dilation.width, ceil_mode)};
 }
 
-// For each window of one row of windows the place in its plane of the largest element, -1 where the window holds
-// only padding. One element of all windows after the other, so that no branch depends on the values.
+// For each window of one row of windows the place in its plane of the largest element, -1 where the
+// window holds only padding. One element of all windows after the other, so that no branch depends
+// on the values.
 template <class T>
 void places_in_row(const T* plane, const Windows& h, const Windows& w, std::int64_t row,
                    std::vector<T>& best, std::int64_t* places) {

@@ -4,8 +4,8 @@
 
 /// Pooling of images [batch, channels, height, width] over windows, and of lines [batch, channels,
 /// length] likewise. float32 and float64, differentiable. All throw Error for other ranks, empty
-/// windows, windows larger than the padded input, and padding above half of the window (some windows would then
-/// hold nothing else).
+/// windows, windows larger than the padded input, and padding above half of the window (some
+/// windows would then hold nothing else).
 namespace mnemo {
 
 struct PoolOptions {

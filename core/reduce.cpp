@@ -142,8 +142,8 @@ Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
   if (!(p > 0.0)) detail::fail("norm: p is ", p, "; it must be above 0");
   if (std::isinf(p)) return max(abs(x), reduction);
   if (p == 1.0) return sum(abs(x), reduction);
-  // Roots and powers have no derivative at 0, so 1 takes its place there and the choice of 0 cuts it
-  // off afterwards.
+  // Roots and powers have no derivative at 0, so 1 takes its place there and the choice of 0 cuts
+  // it off afterwards.
   const auto off_zero = [](const Tensor& a, const auto& function) {
     const Tensor nonzero = a != 0.0;
     return where(nonzero, function(where(nonzero, a, 1.0)), 0.0);

@@ -7,8 +7,8 @@
 /// Reductions over any axes. Axes count from the end where negative; none given means all of them.
 /// With `keepdims` the reduced axes stay with length 1. Sums are taken in fixed blocks and combined
 /// in a fixed order, partial sums in float64, so they are the same for any number of threads.
-/// Differentiable for float32 and float64; those that say so take integers and bool too. All throw Error
-/// for axes out of range or named twice.
+/// Differentiable for float32 and float64; those that say so take integers and bool too. All throw
+/// Error for axes out of range or named twice.
 namespace mnemo {
 
 struct Reduction {
@@ -26,8 +26,9 @@ Tensor var(const Tensor& x, const Reduction& reduction = {}, double correction =
 /// 1 of no elements. The derivative is exact where factors are 0. Integers and bool give int64.
 Tensor prod(const Tensor& x, const Reduction& reduction = {});
 
-/// The largest, the smallest element; any dtype but float16. NaN goes through. Where several elements are the
-/// largest they share the gradient evenly, as in PyTorch's amax. Throws Error for no elements.
+/// The largest, the smallest element; any dtype but float16. NaN goes through. Where several
+/// elements are the largest they share the gradient evenly, as in PyTorch's amax. Throws Error for
+/// no elements.
 Tensor max(const Tensor& x, const Reduction& reduction = {});
 Tensor min(const Tensor& x, const Reduction& reduction = {});
 /// Where the largest, the smallest element is, as int64: along one axis, or of all elements in
@@ -38,14 +39,14 @@ Tensor argmin(const Tensor& x);
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims = false);
 Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims = false);
 
-/// (sum |x|^p)^(1/p) for p > 0; the largest |x| for p = infinity. The derivative is 0 where the norm
-/// is 0, and for an element that is 0. Throws Error for other p.
+/// (sum |x|^p)^(1/p) for p > 0; the largest |x| for p = infinity. The derivative is 0 where the
+/// norm is 0, and for an element that is 0. Throws Error for other p.
 Tensor norm(const Tensor& x, double p = 2.0, const Reduction& reduction = {});
 /// log(sum e^x), without overflow; -inf of no elements.
 Tensor logsumexp(const Tensor& x, const Reduction& reduction = {});
 
-/// Whether all, any elements are true (not 0), for any dtype but float16; gives bool. Of no elements:
-/// true, false.
+/// Whether all, any elements are true (not 0), for any dtype but float16; gives bool. Of no
+/// elements: true, false.
 Tensor all(const Tensor& x, const Reduction& reduction = {});
 Tensor any(const Tensor& x, const Reduction& reduction = {});
 

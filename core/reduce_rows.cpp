@@ -9,8 +9,8 @@
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/shape_ops.hpp"
 
-// The reductions that work on rows: what is reduced is moved to the end first, where it is not there
-// already.
+// The reductions that work on rows: what is reduced is moved to the end first, where it is not
+// there already.
 namespace mnemo {
 namespace {
 

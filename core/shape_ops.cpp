@@ -51,8 +51,8 @@ Shape strides_of(const Shape& shape) {
   return strides;
 }
 
-// Where the elements of a smaller tensor stand in a larger one: along each axis from `start`, `step`
-// apart.
+// Where the elements of a smaller tensor stand in a larger one: along each axis from `start`,
+// `step` apart.
 struct Window {
   Shape whole;
   Shape part;

@@ -6,10 +6,11 @@
 
 #include "mnemo/core/tensor.hpp"
 
-/// Operations that move elements without changing them, for tensors of any dtype; differentiable for
-/// float32 and float64. Axes count from the end where negative. Each gives a new tensor, except
+/// Operations that move elements without changing them, for tensors of any dtype; differentiable
+/// for float32 and float64. Axes count from the end where negative. Each gives a new tensor, except
 /// those that only rename the shape (flatten, squeeze, unsqueeze; broadcast_to, expand, tile and
-/// repeat where nothing is to be repeated), which share the elements as reshape does. All throw Error, naming shapes and axes, for what does not fit.
+/// repeat where nothing is to be repeated), which share the elements as reshape does. All throw
+/// Error, naming shapes and axes, for what does not fit.
 namespace mnemo {
 
 /// The axes in a new order: axis i of the result is axis `order[i]` of x. Each exactly once.

@@ -12,8 +12,8 @@ Tensor log_softmax(const Tensor& x, std::int64_t axis = -1);
 Tensor softmax(const Tensor& x, std::int64_t axis = -1);
 
 /// The cross-entropy of each row of `logits` [rows, classes] with its class in `labels` [rows]
-/// (int64): -log_softmax(logits)[row, label]. Gives [rows]. Differentiable in the logits. Throws Error
-/// for a label outside [0, classes).
+/// (int64): -log_softmax(logits)[row, label]. Gives [rows]. Differentiable in the logits. Throws
+/// Error for a label outside [0, classes).
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);
 
 }  // namespace mnemo

@@ -54,8 +54,8 @@ struct Square {
   }
 };
 
-// A transposing copy: the source runs along the first axis, the target along the second. Squares are read
-// and written in rows, so that every line of memory that is touched is used whole.
+// A transposing copy: the source runs along the first axis, the target along the second. Squares
+// are read and written in rows, so that every line of memory that is touched is used whole.
 template <class T>
 void copy_tiles(const T* from, T* to, const StridedAxis& a, const StridedAxis& b) {
   constexpr std::int64_t tile = sizeof(T) < 8 ? 16 : 8;

@@ -3,9 +3,9 @@
 #include <limits>
 #include <xsimd/xsimd.hpp>
 
-/// Functions of SIMD batches, under the names that the functions of tensors have, so that one lambda
-/// serves both. Where xsimd 8.1 is wrong (found by comparing with long double), these templates,
-/// being constrained, are preferred to its own.
+/// Functions of SIMD batches, under the names that the functions of tensors have, so that one
+/// lambda serves both. Where xsimd 8.1 is wrong (found by comparing with long double), these
+/// templates, being constrained, are preferred to its own.
 namespace mnemo::detail {
 
 template <class T>

@@ -20,8 +20,8 @@
 ///                   return g * (1.0 - y * y);
 ///                 }), x);
 ///
-/// A derivative takes the gradient of the result, the inputs and the result; what it does not read it
-/// declares Unused, and that is then not kept.
+/// A derivative takes the gradient of the result, the inputs and the result; what it does not read
+/// it declares Unused, and that is then not kept.
 namespace mnemo::detail {
 
 /// Stands for an operand that a derivative does not read.
