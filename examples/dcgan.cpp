@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <mnemo/mnemo.hpp>
 #include <string>
-#include <vector>
 
 #include "common/command_line.hpp"
+#include "common/continuation.hpp"
 #include "common/data.hpp"
 #include "common/png.hpp"
 #include "common/run.hpp"
@@ -125,25 +125,6 @@ struct Dcgan {
   Rng latent;
 };
 
-/// What --seed, --batch and --data may still change when a run is resumed: only the batch size.
-void reconcile(const RunOptions& options, TrainingRun& run, io::Batches& batches,
-               std::uint64_t data_fingerprint) {
-  if (options.seed && static_cast<std::uint64_t>(*options.seed) != batches.seed()) {
-    throw Error("--seed " + std::to_string(*options.seed) + ": " + run.checkpoint_name() +
-                " was begun with seed " + std::to_string(batches.seed()) +
-                "; leave --seed out to go on with it, or begin another run in another --out");
-  }
-  if (*run.state().at("data/fingerprint").data<std::uint64_t>() != data_fingerprint) {
-    throw Error("--data " + options.data + ": not the data that " + run.checkpoint_name() +
-                " was trained on (" + std::to_string(run.state().at("data/rows").item()) + " rows)");
-  }
-  if (options.batch && *options.batch != batches.batch_size()) {
-    run.note("batch size " + std::to_string(*options.batch) + " from here on; it was " +
-             std::to_string(batches.batch_size()));
-    batches.set_batch_size(*options.batch);
-  }
-}
-
 int train(int argc, const char* const* argv) {
   RunOptions options{.data = std::string(io::fashion_mnist_folder),
                      .default_epochs = 5,
@@ -164,13 +145,11 @@ int train(int argc, const char* const* argv) {
                                  .seed = seed.seed()});
   Dcgan model(seed);
 
-  const std::uint64_t data_fingerprint = fingerprint(images);
   Variables state = model.variables();
-  state.add("data", batches.variables());
-  state.add("data/fingerprint", from_values(std::vector<std::uint64_t>{data_fingerprint}, {}));
+  state.add("data", data_state(batches, images));
   TrainingRun run(command_line, options, state, {"discriminator_loss", "generator_loss"});
   run.begin();
-  if (run.resumed()) reconcile(options, run, batches, data_fingerprint);
+  if (run.resumed()) expect_same_run(options, run, batches, images);
 
   // The same noise whenever pictures are drawn, so that they can be compared; it follows from the seed
   // alone, and drawing takes nothing from the numbers that training uses.

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/data.hpp"
 #include "common/run.hpp"
@@ -15,22 +16,25 @@ inline mnemo::Variables data_state(const mnemo::io::Batches& batches, const mnem
   return state;
 }
 
-/// Throws mnemo::Error where --seed, --batch or --data ask for something else than what a run that is
-/// gone on with was begun with: its state under `data/` is as data_state() made it, and `data` is what is
-/// there now.
-inline void expect_same_run(const RunOptions& options, const TrainingRun& run,
-                            const mnemo::io::Batches& batches, const mnemo::Tensor& data) {
-  const auto refuse = [&](const char* option, const std::string& begun_with) {
-    throw mnemo::Error(std::string(option) + ": " + run.checkpoint_name() + " was begun with " + begun_with);
-  };
+/// To be called when a run is gone on with, whose state under `data/` is as data_state() made it; `data`
+/// is what is there now. Throws mnemo::Error where --seed or --data ask for something else than what it
+/// was begun with. Another --batch is taken from here on, with a note: the position counts rows, so none
+/// is skipped or repeated.
+inline void expect_same_run(const RunOptions& options, TrainingRun& run, mnemo::io::Batches& batches,
+                            const mnemo::Tensor& data) {
   if (options.seed && static_cast<std::uint64_t>(*options.seed) != batches.seed()) {
-    refuse("--seed", "seed " + std::to_string(batches.seed()));
-  }
-  if (options.batch && *options.batch != batches.batch_size()) {
-    refuse("--batch", "batches of " + std::to_string(batches.batch_size()));
+    throw mnemo::Error("--seed " + std::to_string(*options.seed) + ": " + run.checkpoint_name() +
+                       " was begun with seed " + std::to_string(batches.seed()) +
+                       "; leave --seed out to go on with it, or begin another run in another --out");
   }
   if (*run.state().at("data/fingerprint").data<std::uint64_t>() != fingerprint(data)) {
-    refuse("--data", "other data");
+    throw mnemo::Error("--data " + options.data + ": not the data that " + run.checkpoint_name() +
+                       " was trained on");
+  }
+  if (options.batch && *options.batch != batches.batch_size()) {
+    run.note("batch size " + std::to_string(*options.batch) + " from here on; it was " +
+             std::to_string(batches.batch_size()));
+    batches.set_batch_size(*options.batch);
   }
 }
 
