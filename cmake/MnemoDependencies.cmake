@@ -1,12 +1,11 @@
 # The libraries that mnemo is linked with, found in the same way when mnemo is built and when an
-# installed mnemo is used. Neither pkg-config nor CMake files of theirs are relied upon: Debian's
-# openblas.pc asks for gfortran in static links, its libzip-config.cmake for programs of libzip.
+# installed mnemo is used. pkg-config is not relied upon: Debian's openblas.pc asks for gfortran in
+# static links.
 
 # Name of the library, a header of it, Debian's package.
 set(MNEMO_DEPENDENCIES
   "openblas openblas_config.h libopenblas-dev"
   "z zlib.h zlib1g-dev"
-  "zip zip.h libzip-dev"
 )
 
 # Makes an imported target mnemo::NAME of each; with WITH_HEADERS also finds the header's folder.

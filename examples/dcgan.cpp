@@ -98,8 +98,10 @@ struct Dcgan {
   std::array<float, 2> step(const Tensor& real) {
     const Tensor fake = generator(latent.normal({real.size(0), latent_size}));
 
-    const Tensor discriminator_loss = nn::bce_with_logits(discriminator(real), 1.0) +
-                                      nn::bce_with_logits(discriminator(detach(fake)), 0.0);
+    // Two statements: in one sum the compiler would choose which batch the running statistics see first.
+    const Tensor real_loss = nn::bce_with_logits(discriminator(real), 1.0);
+    const Tensor fake_loss = nn::bce_with_logits(discriminator(detach(fake)), 0.0);
+    const Tensor discriminator_loss = real_loss + fake_loss;
     discriminator_optimizer.step(grad(discriminator_loss, discriminator.parameters()));
 
     // Judged by the discriminator as it is now; grad leaves its own parameters' gradients out.

@@ -17,7 +17,8 @@ template <class Number>
   requires(std::integral<Number> || std::floating_point<Number>)
 void append(std::string& text, Number number) {
   char digits[64];
-  text.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+  const char* const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  text.append(digits, static_cast<std::size_t>(end - digits));
 }
 
 /// The parts as one text: strings, numbers, shapes, dtypes.
