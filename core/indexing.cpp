@@ -44,7 +44,9 @@ void for_each_outer(const AroundAxis& around, std::int64_t count, const Body& bo
 
 template <class T>
 void select(const T* x, const AroundAxis& around, std::span<const std::int64_t> index, T* result) {
-  const auto [outer, length, inner] = around;
+  const std::int64_t outer = around.outer;
+  const std::int64_t length = around.length;
+  const std::int64_t inner = around.inner;
   const auto count = static_cast<std::int64_t>(index.size());
   const std::int64_t grain =
       std::max<std::int64_t>(1, block_elements / std::max<std::int64_t>(1, inner));

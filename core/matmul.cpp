@@ -87,7 +87,9 @@ Tensor product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
     const T* const left = a.data<T>();
     const T* const right = b.data<T>();
     T* const out = result.mutable_data<T>();
-    const auto [m, n, k] = sizes;
+    const std::int64_t m = sizes.m;
+    const std::int64_t n = sizes.n;
+    const std::int64_t k = sizes.k;
     for_each_matrix(batch, a_batch, b_batch, m * n * k,
                     [=](std::int64_t i, std::int64_t j, std::int64_t at) {
                       multiply(left + i * m * k, right + j * k * n, transpose_a, transpose_b,

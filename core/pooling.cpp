@@ -89,7 +89,8 @@ void places_in_row(const T* plane, const Windows& h, const Windows& w, std::int6
 }
 
 Tensor places_of_largest(const char* name, const Tensor& x, const ImageWindows& windows) {
-  const auto& [h, w] = windows;
+  const Windows& h = windows.height;
+  const Windows& w = windows.width;
   const std::int64_t planes = x.size(0) * x.size(1);
   const std::int64_t outputs = h.out * w.out;
   Tensor places({planes, outputs}, DType::int64);

@@ -93,7 +93,7 @@ Tensor extreme(const char* name, const Tensor& x, const Reduction& reduction, co
   Tensor result = with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto first = [](const T* row) { return *row; };
     // NaN wins and stays; without a branch, so that lanes become vectors.
-    const auto better = [wins](T a, T b) { return wins(b, a) | (b != b) ? b : a; };
+    const auto better = [wins](T a, T b) { return (wins(b, a) | (b != b)) ? b : a; };
     return fold_rows<T, T>(detail::as_rows(x.detach(), plan), plan.result, first, better);
   });
   if (!is_differentiable(x.dtype())) return result;

@@ -204,10 +204,10 @@ std::vector<Row> matrix_rows() {
   rows.push_back({"matmul", product, {normal({2, 3, 4}), normal({4}, 6)}});
   rows.push_back({"dot", [](const Inputs& x) { return dot(x[0], x[1]); }, {normal({5}), normal({5}, 6)}});
   rows.push_back({"outer", [](const Inputs& x) { return outer(x[0], x[1]); }, {normal({3}), normal({4}, 6)}});
-  for (const auto& [formula, other] : std::vector<std::pair<const char*, Shape>>{
+  for (const auto& [text, other] : std::vector<std::pair<const char*, Shape>>{
            {"bij,bjk->bik", {2, 3, 4}}, {"bij,kj->ikb", {4, 3}}, {"bij,bij->", {2, 3, 3}},
            {"bij,jcb->c", {3, 4, 2}}}) {
-    rows.push_back({"einsum", [formula](const Inputs& x) { return einsum(formula, x[0], x[1]); },
+    rows.push_back({"einsum", [formula = text](const Inputs& x) { return einsum(formula, x[0], x[1]); },
                     {normal({2, 3, 3}), normal(other, 6)}});
   }
   rows.push_back({"softmax", [](const Inputs& x) { return softmax(x[0], 1); }, {normal({2, 3, 2})}});
