@@ -35,7 +35,9 @@ Variables state(double value) {
 }
 
 void check_all(const Variables& variables, double value) {
-  for (const auto& [name, tensor] : variables) {
+  for (const Variable& variable : variables) {
+    const auto& name = variable.name;
+    const Tensor& tensor = variable.tensor;
     CAPTURE(name);
     const Tensor wide = cast(tensor, DType::float64);
     for (const double element : wide.span<double>()) REQUIRE(element == value);

@@ -53,7 +53,9 @@ void expect_recorded(const std::string& name, const LossOf& loss_of, double for_
     const Tensor prediction = golden::get(recorded(), name + "/prediction", dtype).set_requires_grad();
     const std::pair<const char*, Reduce> reductions[] = {
         {"mean", Reduce::mean}, {"sum", Reduce::sum}, {"none", Reduce::none}};
-    for (const auto& [label, reduce] : reductions) {
+    for (const auto& reduction : reductions) {
+      const char* const label = reduction.first;
+      const Reduce reduce = reduction.second;
       CAPTURE(label);
       const Tensor value = loss(prediction, target, reduce);
       golden::expect_close("loss", value, golden::get(recorded(), name + "/" + label, dtype), tolerance);

@@ -187,7 +187,9 @@ TEST_CASE("a clone computes the same and shares nothing") {
   model(x);
   nn::Sequential copy = model.clone();
   CHECK(names(copy.variables()) == names(model.variables()));
-  for (const auto& [name, tensor] : model.variables()) {
+  for (const Variable& variable : model.variables()) {
+    const std::string& name = variable.name;
+    const Tensor& tensor = variable.tensor;
     CAPTURE(name);
     const Tensor& own = copy.variables().at(name);
     CHECK(equal(own, tensor));

@@ -128,7 +128,9 @@ TEST_CASE("rates of PyTorch") {
 }
 
 TEST_CASE("a schedule restored in new objects goes on with the same bits") {
-  for (const auto& [name, curve] : curves()) {
+  for (const auto& entry : curves()) {
+    const auto& name = entry.first;
+    const auto& curve = entry.second;
     CAPTURE(name);
     TwoGroups whole;
     Schedule unbroken(whole.optimizer, curve);
@@ -145,7 +147,9 @@ TEST_CASE("a schedule restored in new objects goes on with the same bits") {
       unbroken.step(), after.step();
     }
   }
-  for (const auto& [name, options] : plateaus()) {
+  for (const auto& entry : plateaus()) {
+    const auto& name = entry.first;
+    const auto& options = entry.second;
     CAPTURE(name);
     TwoGroups whole;
     ReduceOnPlateau unbroken(whole.optimizer, options);
