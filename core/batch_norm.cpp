@@ -67,7 +67,8 @@ RowSums row_gradient_sums(const T* g, const T* x, T mean, std::int64_t length) {
     sums += gradient;
     products += gradient * (Batch::load_unaligned(x + i) - center);
   }
-  RowSums result{static_cast<double>(xsimd::hadd(sums)), static_cast<double>(xsimd::hadd(products))};
+  RowSums result{static_cast<double>(xsimd::hadd(sums)),
+                 static_cast<double>(xsimd::hadd(products))};
   for (; i < length; ++i) {
     result.first += static_cast<double>(g[i]);
     result.second += static_cast<double>(g[i] * (x[i] - mean));
@@ -79,7 +80,8 @@ RowSums row_gradient_sums(const T* g, const T* x, T mean, std::int64_t length) {
 template <class Body>
 void for_each_row(const Layout& layout, const Body& body) {
   const std::int64_t row_elements = layout.channels * layout.length;
-  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, row_elements));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, row_elements));
   detail::parallel_range(layout.batch, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       for (std::int64_t c = 0; c < layout.channels; ++c) body(n, c);

@@ -4,9 +4,10 @@
 namespace mnemo {
 
 struct BatchNormResult {
-  Tensor output;    ///< differentiable in x, weight and bias
-  Tensor mean;      ///< of each channel, [channels]; outside the graph
-  Tensor variance;  ///< of each channel, biased (divided by the count), [channels]; outside the graph
+  Tensor output;  ///< differentiable in x, weight and bias
+  Tensor mean;    ///< of each channel, [channels]; outside the graph
+  Tensor
+      variance;  ///< of each channel, biased (divided by the count), [channels]; outside the graph
 };
 
 /// Batch normalisation with the statistics of the batch (Ioffe and Szegedy 2015):

@@ -24,8 +24,8 @@ void compare(const ToNumber& value, const Numbers& inputs, int order,
   if (at.requires_grad()) analytic = grad({at}, inputs, {.allow_unused = true});
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (analytic[i].defined() && !(analytic[i].shape() == inputs[i].shape())) {
-      detail::fail("check_gradients: the gradient of input ", i, " has shape ",
-                   analytic[i].shape(), ", the input ", inputs[i].shape());
+      detail::fail("check_gradients: the gradient of input ", i, " has shape ", analytic[i].shape(),
+                   ", the input ", inputs[i].shape());
     }
     for (std::int64_t j = 0; j < inputs[i].elements(); ++j) {
       const auto moved = [&](double distance) {
@@ -34,8 +34,7 @@ void compare(const ToNumber& value, const Numbers& inputs, int order,
         elsewhere[i].mutable_data<double>()[j] += distance;
         return value(elsewhere).item();
       };
-      const double numeric =
-          (moved(options.step) - moved(-options.step)) / (2.0 * options.step);
+      const double numeric = (moved(options.step) - moved(-options.step)) / (2.0 * options.step);
       const double found = analytic[i].defined() ? analytic[i].data<double>()[j] : 0.0;
       const double error = std::abs(found - numeric) / std::max(1.0, std::abs(numeric));
       if (error <= result.error) continue;
@@ -48,8 +47,8 @@ void compare(const ToNumber& value, const Numbers& inputs, int order,
 }  // namespace
 
 std::string GradientCheck::text() const {
-  return detail::text(passed ? "passed" : "failed", "; the worst is the derivative of order ", order,
-                      " by element ", index, " of input ", input, ": analytic ", analytic,
+  return detail::text(passed ? "passed" : "failed", "; the worst is the derivative of order ",
+                      order, " by element ", index, " of input ", input, ": analytic ", analytic,
                       ", numeric ", numeric, ", error ", error);
 }
 

@@ -32,8 +32,8 @@ struct GradientCheck {
 /// copied; the function is called some 4 times for each of their elements and must give the same
 /// result for the same input. Throws Error for inputs that are not float64: float32 has too few
 /// digits to tell a wrong derivative from rounding.
-GradientCheck check_gradients(
-    const std::function<Tensor(const std::vector<Tensor>&)>& function,
-    const std::vector<Tensor>& inputs, const GradientCheckOptions& options = {});
+GradientCheck check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& function,
+                              const std::vector<Tensor>& inputs,
+                              const GradientCheckOptions& options = {});
 
 }  // namespace mnemo

@@ -132,7 +132,9 @@ class RuleListNode final : public Node {
  public:
   RuleListNode(const char* name, const Tensor& result, Keep keep, Rule&& rule,
                std::span<const Tensor* const> tensors)
-      : Node(name, result.shape(), result.dtype()), rule_(std::move(rule)), inputs_(tensors.size()) {
+      : Node(name, result.shape(), result.dtype()),
+        rule_(std::move(rule)),
+        inputs_(tensors.size()) {
     set_inputs(inputs_, keep, tensors);
     if (keep.output) keep_output(result);
   }

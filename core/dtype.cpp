@@ -6,20 +6,16 @@ std::size_t item_size(DType dtype) {
   switch (dtype) {
     case DType::boolean:
     case DType::int8:
-    case DType::uint8:
-      return 1;
+    case DType::uint8: return 1;
     case DType::int16:
     case DType::uint16:
-    case DType::float16:
-      return 2;
+    case DType::float16: return 2;
     case DType::int32:
     case DType::uint32:
-    case DType::float32:
-      return 4;
+    case DType::float32: return 4;
     case DType::int64:
     case DType::uint64:
-    case DType::float64:
-      return 8;
+    case DType::float64: return 8;
   }
   return 0;
 }

@@ -173,8 +173,8 @@ void pull_through(Route& route, const Node& node, Tensor gradient, bool create_g
     if (const Node* below = inputs[i].node.get()) flags[i] = route.find(below)->needed;
   }
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
-  Pullback back(node, std::move(gradient), {reinterpret_cast<const bool*>(flags.data()), flags.size()},
-                results);
+  Pullback back(node, std::move(gradient),
+                {reinterpret_cast<const bool*>(flags.data()), flags.size()}, results);
   const detail::WatchBackward watch;
   node.apply(back);
   watch.expect_finite(node.name(), back.gradient(), results);

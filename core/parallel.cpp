@@ -78,7 +78,8 @@ class Pool {
       return;
     }
     start();
-    Job job{.function = function, .context = context, .count = count, .error = {}, .error_mutex = {}};
+    Job job{
+        .function = function, .context = context, .count = count, .error = {}, .error_mutex = {}};
     job_.store(&job, std::memory_order_release);
     ticket_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) ticket_.notify_all();

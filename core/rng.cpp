@@ -28,8 +28,8 @@ Words philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{multiplier0} * counter[0];
     const std::uint64_t product1 = std::uint64_t{multiplier1} * counter[2];
-    counter = {high(product1) ^ counter[1] ^ key0, low(product1), high(product0) ^ counter[3] ^ key1,
-               low(product0)};
+    counter = {high(product1) ^ counter[1] ^ key0, low(product1),
+               high(product0) ^ counter[3] ^ key1, low(product0)};
     key0 += weyl0;
     key1 += weyl1;
   }

@@ -13,7 +13,8 @@ namespace mnemo {
 class Shape {
  public:
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> lengths) : Shape(std::span(lengths.begin(), lengths.size())) {}
+  Shape(std::initializer_list<std::int64_t> lengths)
+      : Shape(std::span(lengths.begin(), lengths.size())) {}
   explicit Shape(std::span<const std::int64_t> lengths) : Shape(lengths.size(), 0) {
     std::copy(lengths.begin(), lengths.end(), begin());
   }

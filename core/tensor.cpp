@@ -141,9 +141,8 @@ std::int64_t Tensor::size(std::int64_t axis) const {
 
 double Tensor::item() const {
   if (elements() != 1) detail::fail("item: shape ", shape(), " does not hold exactly one element");
-  return detail::with_any_type(dtype(), [&]<class T>(std::type_identity<T>) {
-    return as_double(*data<T>());
-  });
+  return detail::with_any_type(
+      dtype(), [&]<class T>(std::type_identity<T>) { return as_double(*data<T>()); });
 }
 
 double Tensor::at(std::initializer_list<std::int64_t> index) const {
@@ -159,9 +158,8 @@ double Tensor::at(std::initializer_list<std::int64_t> index) const {
     }
     offset = offset * length + (asked[axis] < 0 ? asked[axis] + length : asked[axis]);
   }
-  return detail::with_any_type(dtype(), [&]<class T>(std::type_identity<T>) {
-    return as_double(data<T>()[offset]);
-  });
+  return detail::with_any_type(
+      dtype(), [&]<class T>(std::type_identity<T>) { return as_double(data<T>()[offset]); });
 }
 
 Tensor Tensor::clone() const {
@@ -182,8 +180,9 @@ Tensor Tensor::reshape(const Shape& wanted) const {
 
 void Tensor::assign(const Tensor& source) const {
   if (recording() && (requires_grad() || source.requires_grad())) {
-    detail::fail("assign: a tensor that requires a gradient is written or read in place; wrap it in "
-                 "NoGrad, or detach the source");
+    detail::fail(
+        "assign: a tensor that requires a gradient is written or read in place; wrap it in "
+        "NoGrad, or detach the source");
   }
   if (!(shape() == source.shape()) || dtype() != source.dtype()) {
     detail::fail("assign: the target is ", shape(), " of ", dtype(), ", the source ",

@@ -12,7 +12,8 @@ namespace {
 // surrogate or beyond U+10FFFF (RFC 3629).
 std::size_t utf8_length(std::string_view text, std::size_t position) {
   const auto byte = [&](std::size_t offset) -> unsigned {
-    return position + offset < text.size() ? static_cast<unsigned char>(text[position + offset]) : 0;
+    return position + offset < text.size() ? static_cast<unsigned char>(text[position + offset])
+                                           : 0;
   };
   const auto continued = [&](std::size_t length) {
     for (std::size_t offset = 1; offset < length; ++offset) {

@@ -126,8 +126,7 @@ int train(int argc, const char* const* argv) {
   const std::int64_t epochs = options.epochs.value_or(options.default_epochs);
   run.run_until(options.steps ? *options.steps : run.step() + batches.batches_until_epoch(epochs));
   while (run.goes_on()) {
-    const auto [reconstruction, divergence] =
-        loss_of(model, normalized(batches.next()[0]), random);
+    const auto [reconstruction, divergence] = loss_of(model, normalized(batches.next()[0]), random);
     optimizer.step(grad(reconstruction + divergence, model.parameters()));
     run.log_step(std::array{static_cast<float>(reconstruction.item()),
                             static_cast<float>(divergence.item())});

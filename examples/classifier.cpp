@@ -30,10 +30,14 @@ constexpr std::int64_t most_shift = 2;
 
 /// A 3x3 convolution, its normalisation and ReLU. The mean is subtracted, so a bias would do nothing.
 nn::Sequential block(std::int64_t in, std::int64_t out, Rng& rng) {
-  return nn::Sequential({{"conv", nn::Conv2d(in, out, {.kernel = 3, .padding = 1, .bias = false,
-                                                       .weight_initializer = nn::init::he_normal()}, rng)},
-                         {"norm", nn::BatchNorm2d(out)},
-                         {"relu", nn::ReLU()}});
+  return nn::Sequential(
+      {{"conv",
+        nn::Conv2d(
+            in, out,
+            {.kernel = 3, .padding = 1, .bias = false, .weight_initializer = nn::init::he_normal()},
+            rng)},
+       {"norm", nn::BatchNorm2d(out)},
+       {"relu", nn::ReLU()}});
 }
 
 /// Pictures [n, 1, 28, 28] to logits [n, 10].
@@ -73,7 +77,8 @@ Tensor augmented(const Tensor& bytes, Rng& rng) {
     const std::int64_t right = shifts.data<std::int64_t>()[2 * i + 1];
     const bool mirror = mirrored.data<std::int64_t>()[i] == 1;
     for (std::int64_t y = std::max<std::int64_t>(0, down); y < std::min(side, side + down); ++y) {
-      for (std::int64_t x = std::max<std::int64_t>(0, right); x < std::min(side, side + right); ++x) {
+      for (std::int64_t x = std::max<std::int64_t>(0, right); x < std::min(side, side + right);
+           ++x) {
         const std::int64_t source = x - right;
         to[y * side + x] = from[(y - down) * side + (mirror ? side - 1 - source : source)];
       }
@@ -130,8 +135,9 @@ int train(int argc, const char* const* argv) {
 
   const Data data = load(options.data);
   const Rng seed(static_cast<std::uint64_t>(options.seed.value_or(RunOptions::default_seed)));
-  io::Batches batches({data.train.images, data.train.labels},
-                      {.size = options.batch.value_or(128), .drop_last = true, .seed = seed.seed()});
+  io::Batches batches(
+      {data.train.images, data.train.labels},
+      {.size = options.batch.value_or(128), .drop_last = true, .seed = seed.seed()});
   nn::Sequential network = make_network(seed.split("network"));
   Rng augment = seed.split("augment");
   optim::AdamW optimizer(network.parameters(), {.learning_rate = 5e-3, .weight_decay = 2e-2});

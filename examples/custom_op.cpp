@@ -34,8 +34,9 @@ void snake_values(const Tensor& x, const Tensor& a, const Tensor& y) {
 /// d/dx = 1 + sin(2 a x);  d/da = (x sin(2 a x) - sin²(a x) / a) / a.
 Tensor snake(const Tensor& x, const Tensor& a) {
   if (x.dtype() != a.dtype() || a.rank() != 0 || !is_differentiable(x.dtype())) {
-    throw Error("snake: x and a should be of one dtype, float32 or float64, and a of rank 0; got x " +
-                to_string(x.shape()) + " and a " + to_string(a.shape()));
+    throw Error(
+        "snake: x and a should be of one dtype, float32 or float64, and a of rank 0; got x " +
+        to_string(x.shape()) + " and a " + to_string(a.shape()));
   }
   const Tensor y = empty(x.shape(), x.dtype());
   if (x.dtype() == DType::float32) {
@@ -67,8 +68,9 @@ class Snake : public nn::Layer<Snake> {
 
 void check_rule(const Rng& seed) {
   const Tensor x = seed.split("check").normal({3, 4}, 0.0, 1.0, DType::float64);
-  const GradientCheck check = check_gradients(
-      [](const std::vector<Tensor>& at) { return snake(at[0], at[1]); }, {x, scalar(0.7, DType::float64)});
+  const GradientCheck check =
+      check_gradients([](const std::vector<Tensor>& at) { return snake(at[0], at[1]); },
+                      {x, scalar(0.7, DType::float64)});
   std::printf("%s\n", check.text().c_str());
   if (!check.passed) throw Error("the rule of snake is wrong");
 }
@@ -88,7 +90,8 @@ int train(int argc, const char* const* argv) {
   std::int64_t seed_value = 42;
   std::string out = "runs/custom_op";
   bool resume = false;
-  CommandLine command_line("custom_op", "Defines an operation, checks its rule, and trains with it.");
+  CommandLine command_line("custom_op",
+                           "Defines an operation, checks its rule, and trains with it.");
   command_line.option("--steps", steps, "Train until this step, counted from the beginning", 1);
   command_line.option("--seed", seed_value, "All random numbers of a new run follow from it", 0);
   command_line.option("--out", out, "Folder for state.npz, the whole state of the training");

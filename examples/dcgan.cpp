@@ -108,7 +108,8 @@ struct Dcgan {
     const Tensor generator_loss = nn::bce_with_logits(discriminator(fake), 1.0);
     generator_optimizer.step(grad(generator_loss, generator.parameters()));
 
-    return {static_cast<float>(discriminator_loss.item()), static_cast<float>(generator_loss.item())};
+    return {static_cast<float>(discriminator_loss.item()),
+            static_cast<float>(generator_loss.item())};
   }
 
   /// Draws `noise` without touching any state: in eval mode batch-norm reads its running statistics.
@@ -128,14 +129,14 @@ struct Dcgan {
 };
 
 int train(int argc, const char* const* argv) {
-  RunOptions options{.data = std::string(io::fashion_mnist_folder),
-                     .default_epochs = 5,
-                     .out = "runs/dcgan"};
+  RunOptions options{
+      .data = std::string(io::fashion_mnist_folder), .default_epochs = 5, .out = "runs/dcgan"};
   std::int64_t sample_every = 0;
   CommandLine command_line("dcgan", "Trains a DCGAN on 28x28 pictures and shows what it draws.");
   add_run_options(command_line, options);
   command_line.option("--sample-every", sample_every,
-                      "Write a picture every N steps too, not only after each epoch and at the end", 0);
+                      "Write a picture every N steps too, not only after each epoch and at the end",
+                      0);
   if (const auto status = command_line.parse(argc, argv)) return *status;
   if (options.threads) set_threads(static_cast<int>(*options.threads));
   catch_stop_signals();

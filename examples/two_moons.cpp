@@ -104,7 +104,8 @@ int train(int argc, const char* const* argv) {
   std::int64_t steps = 1000;
   std::int64_t seed = 42;
   std::string out = "runs/two_moons";
-  CommandLine command_line("two_moons", "Learns to tell two half circles apart, and draws the border.");
+  CommandLine command_line("two_moons",
+                           "Learns to tell two half circles apart, and draws the border.");
   command_line.option("--steps", steps, "Train for N steps", 1);
   command_line.option("--seed", seed, "All random numbers follow from it", 0);
   command_line.option("--out", out, "Folder for the pictures and the trained network");
@@ -130,8 +131,8 @@ int train(int argc, const char* const* argv) {
     std::string name = std::to_string(step);
     name.insert(0, name.size() < 5 ? 5 - name.size() : 0, '0');
     draw(net, moons, folder / ("border_" + name + ".png"));
-    std::printf("step %5lld  loss %.5f  right %5.1f %%\n", static_cast<long long>(step), loss.item(),
-                100.0 * accuracy(net, moons));
+    std::printf("step %5lld  loss %.5f  right %5.1f %%\n", static_cast<long long>(step),
+                loss.item(), 100.0 * accuracy(net, moons));
   }
   io::save(folder / "net.npz", net.variables());
   std::printf("pictures and net.npz are in %s\n", out.c_str());

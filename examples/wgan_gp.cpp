@@ -38,7 +38,8 @@ nn::Sequential make_generator(Rng rng) {
       {"grid", nn::Reshape({64, 7, 7})},
       {"norm1", nn::BatchNorm2d(64)},
       {"relu1", nn::ReLU()},
-      {"up1", nn::ConvTranspose2d(64, 32, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}, rng)},
+      {"up1",
+       nn::ConvTranspose2d(64, 32, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}, rng)},
       {"norm2", nn::BatchNorm2d(32)},
       {"relu2", nn::ReLU()},
       {"up2", nn::ConvTranspose2d(32, 1, {.kernel = 4, .stride = 2, .padding = 1}, rng)},
@@ -127,10 +128,10 @@ struct Wgan {
 };
 
 int train(int argc, const char* const* argv) {
-  RunOptions options{.data = std::string(io::fashion_mnist_folder),
-                     .default_epochs = 5,
-                     .out = "runs/wgan_gp"};
-  CommandLine command_line("wgan_gp", "Trains a Wasserstein GAN with gradient penalty on 28x28 pictures.");
+  RunOptions options{
+      .data = std::string(io::fashion_mnist_folder), .default_epochs = 5, .out = "runs/wgan_gp"};
+  CommandLine command_line("wgan_gp",
+                           "Trains a Wasserstein GAN with gradient penalty on 28x28 pictures.");
   add_run_options(command_line, options);
   if (const auto status = command_line.parse(argc, argv)) return *status;
   if (options.threads) set_threads(static_cast<int>(*options.threads));
@@ -159,7 +160,8 @@ int train(int argc, const char* const* argv) {
       const Tensor pictures = model.draw(fixed);
       write_png_grid(run.picture(), pictures, sample_columns);
       char line[100];
-      std::snprintf(line, sizeof line, "after step %lld: gradient of length %.3f at real, %.3f at generated",
+      std::snprintf(line, sizeof line,
+                    "after step %lld: gradient of length %.3f at real, %.3f at generated",
                     static_cast<long long>(run.step()), model.gradient_norm(real),
                     model.gradient_norm(pictures));
       run.note(line);

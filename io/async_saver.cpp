@@ -101,8 +101,8 @@ void AsyncSaver::save(const std::filesystem::path& path, const Variables& variab
   begin(variables, [=](const Variables& snapshot) { io::save(path, snapshot, options); });
 }
 
-void AsyncSaver::save(const CheckpointManager& manager, std::int64_t step, const Variables& variables,
-                      std::optional<double> metric) {
+void AsyncSaver::save(const CheckpointManager& manager, std::int64_t step,
+                      const Variables& variables, std::optional<double> metric) {
   begin(variables, [&manager, step, metric](const Variables& snapshot) {
     manager.save(step, snapshot, metric);
   });

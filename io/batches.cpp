@@ -132,7 +132,8 @@ Variables Batches::variables() const {
 void Batches::check_state() const {
   const auto rows_in_state = value_of<std::int64_t>(rows_in_state_);
   if (rows_in_state != rows_) {
-    fail("Batches: the state is that of data with ", rows_in_state, " rows, but these have ", rows_);
+    fail("Batches: the state is that of data with ", rows_in_state, " rows, but these have ",
+         rows_);
   }
   if (epoch() < 0 || epoch() == std::numeric_limits<std::int64_t>::max()) {
     fail("Batches: epoch ", epoch(), " in the state is out of range");

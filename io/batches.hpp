@@ -8,10 +8,10 @@
 namespace mnemo::io {
 
 struct BatchOptions {
-  std::int64_t size = 64;   ///< rows of a batch
-  bool shuffle = true;      ///< a new order for each epoch; otherwise the order of the data
-  bool drop_last = false;   ///< leave out the last batch of an epoch where it would be shorter
-  std::uint64_t seed = 0;   ///< the orders of all epochs follow from it
+  std::int64_t size = 64;  ///< rows of a batch
+  bool shuffle = true;     ///< a new order for each epoch; otherwise the order of the data
+  bool drop_last = false;  ///< leave out the last batch of an epoch where it would be shorter
+  std::uint64_t seed = 0;  ///< the orders of all epochs follow from it
   /// Draw each row anew from all of them, so that an epoch, of as many draws as there are rows, has
   /// some twice and some not at all. Needs `shuffle`.
   bool replacement = false;

@@ -27,8 +27,8 @@ using detail::text;
 void save_folder(const std::filesystem::path& path, const Variables& variables) {
   detail::AtomicFolder folder(path);
   for (const auto& [name, tensor] : variables) {
-    const std::string header =
-        detail::make_npy_header(tensor.shape(), tensor.dtype(), text(path.string(), ": '", name, "'"));
+    const std::string header = detail::make_npy_header(tensor.shape(), tensor.dtype(),
+                                                       text(path.string(), ": '", name, "'"));
     const std::span elements(static_cast<const std::byte*>(tensor.raw()), tensor.bytes());
     const std::array pieces{std::as_bytes(std::span(header)), elements};
     folder.write_file(name + ".npy", pieces);
@@ -45,7 +45,8 @@ class Problems {
   }
   void throw_if_any(const std::string& where) const {
     if (count_ == 0) return;
-    const std::string more = count_ > most_shown ? text("\n  and ", count_ - most_shown, " more") : "";
+    const std::string more =
+        count_ > most_shown ? text("\n  and ", count_ - most_shown, " more") : "";
     fail(where, ": does not fit (nothing was loaded):", lines_, more);
   }
 
@@ -62,7 +63,8 @@ std::string renamed(const std::string& name, const std::map<std::string, std::st
     if (!from.ends_with('*') || !to.ends_with('*')) continue;
     const std::string_view prefix(from.data(), from.size() - 1);
     if (name.starts_with(prefix)) {
-      return text(std::string_view(to.data(), to.size() - 1), std::string_view(name).substr(prefix.size()));
+      return text(std::string_view(to.data(), to.size() - 1),
+                  std::string_view(name).substr(prefix.size()));
     }
   }
   return name;
@@ -70,8 +72,8 @@ std::string renamed(const std::string& name, const std::map<std::string, std::st
 
 bool wanted(const std::string& name, const std::vector<std::string>& only) {
   return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
-    return matches(pattern, name);
-  });
+           return matches(pattern, name);
+         });
 }
 
 std::string guesses(std::string_view name, const std::vector<std::string>& names) {
@@ -120,8 +122,9 @@ class Planner {
     }
     for (const auto& rule : options_.rename) {
       const std::string& from = rule.first;
-      if (!from.ends_with('*') && std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
-                                               [&name = from](const StoredArray& a) { return a.name == name; })) {
+      if (!from.ends_with('*') &&
+          std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
+                       [&name = from](const StoredArray& a) { return a.name == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
       }
     }
@@ -152,14 +155,14 @@ class Planner {
     const detail::NpyHeader& header = array.header;
     const Tensor& tensor = variable.tensor;
     if (header.shape != tensor.shape()) {
-      problems_.add("wrong shape: '", variable.name, "' is ", header.shape, " in the file, expected ",
-                    tensor.shape());
+      problems_.add("wrong shape: '", variable.name, "' is ", header.shape,
+                    " in the file, expected ", tensor.shape());
     }
     const bool converted = options_.allow_float16 && header.dtype == DType::float16 &&
                            tensor.dtype() == DType::float32;
     if (header.dtype != tensor.dtype() && !converted) {
-      problems_.add("wrong dtype: '", variable.name, "' is ", header.dtype, " in the file, expected ",
-                    tensor.dtype());
+      problems_.add("wrong dtype: '", variable.name, "' is ", header.dtype,
+                    " in the file, expected ", tensor.dtype());
     }
   }
 
@@ -194,7 +197,8 @@ class Planner {
 
 bool all_finite(const Tensor& tensor) {
   const auto finite = [](auto values) {
-    return std::all_of(values.begin(), values.end(), [](auto value) { return std::isfinite(value); });
+    return std::all_of(values.begin(), values.end(),
+                       [](auto value) { return std::isfinite(value); });
   };
   if (tensor.dtype() == DType::float32) return finite(tensor.span<float>());
   if (tensor.dtype() == DType::float64) return finite(tensor.span<double>());
@@ -207,11 +211,13 @@ void warn_on_standard_error(const std::string& message) {
   std::fprintf(stderr, "warning: %s\n", message.c_str());
 }
 
-void save(const std::filesystem::path& path, const Variables& variables, const SaveOptions& options) {
+void save(const std::filesystem::path& path, const Variables& variables,
+          const SaveOptions& options) {
   const std::string name = path.string();
   if (name.ends_with('/')) return save_folder(path, variables);
   if (name.ends_with(".npz")) {
-    return detail::write_archive(path, variables, options.compression, detail::make_note(std::nullopt));
+    return detail::write_archive(path, variables, options.compression,
+                                 detail::make_note(std::nullopt));
   }
   if (!name.ends_with(".npy")) {
     fail(name, ": the ending says how to save: .npz, .npy, or / for a folder");
@@ -239,10 +245,10 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
     if (tensors[i].dtype() != dtype) tensors[i] = cast(tensors[i], dtype);
   }
   // From here on nothing can fail.
-  for (std::size_t i = 0; i < tensors.size(); ++i) detail::copy_elements(tensors[i], plan.targets[i]->tensor);
-  detail::warn_of_others(stored, [&](const std::string& warning) {
-    plan.report.warnings.push_back(warning);
-  });
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    detail::copy_elements(tensors[i], plan.targets[i]->tensor);
+  detail::warn_of_others(
+      stored, [&](const std::string& warning) { plan.report.warnings.push_back(warning); });
   const std::string kernels = detail::other_kernels(stored.comment);
   if (!kernels.empty()) plan.report.warnings.push_back(text(stored.where, ": ", kernels));
   if (options.warn) {

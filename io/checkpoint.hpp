@@ -96,10 +96,10 @@ struct Verification {
 Verification verify(const std::filesystem::path& path);
 
 struct ManagerOptions {
-  std::size_t keep = 5;          ///< the newest N checkpoints; 0 keeps all
-  std::int64_t keep_every = 0;   ///< also those of every k-th step; 0 for none
-  std::size_t keep_best = 0;     ///< also the N with the best metric
-  bool lower_is_better = true;   ///< of the metric
+  std::size_t keep = 5;         ///< the newest N checkpoints; 0 keeps all
+  std::int64_t keep_every = 0;  ///< also those of every k-th step; 0 for none
+  std::size_t keep_best = 0;    ///< also the N with the best metric
+  bool lower_is_better = true;  ///< of the metric
   std::string prefix = "step_";
   SaveOptions save = {};
   Warn warn = warn_on_standard_error;

@@ -57,7 +57,8 @@ std::vector<std::int64_t> CheckpointManager::steps() const {
     if (name.size() < options_.prefix.size() + digits + suffix.size()) continue;
     const char* const last = name.data() + name.size() - suffix.size();
     std::int64_t step = -1;
-    const auto [stopped, problem] = std::from_chars(name.data() + options_.prefix.size(), last, step);
+    const auto [stopped, problem] =
+        std::from_chars(name.data() + options_.prefix.size(), last, step);
     if (problem != std::errc{} || stopped != last || step < 0) continue;
     if (path_for(step).filename() == name) steps.push_back(step);
   }

@@ -20,7 +20,7 @@ namespace {
 using detail::fail;
 
 constexpr std::size_t chunk_bytes = 64 * 1024;
-constexpr std::size_t most_axes = 32;  // NumPy's limit
+constexpr std::size_t most_axes = 32;                     // NumPy's limit
 constexpr std::size_t most_bytes = std::size_t{1} << 60;  // sums with a header's bytes still fit
 // Deflate turns at most 258 bytes into two bits (zlib's "maximum compression factor").
 constexpr std::uint64_t most_expansion = 1032;
@@ -76,7 +76,8 @@ class Source {
  public:
   explicit Source(File& file) : file_(file) {
     std::array<unsigned char, 2> start{};
-    compressed_ = file_.read(start.data(), start.size()) == 2 && start[0] == 0x1f && start[1] == 0x8b;
+    compressed_ =
+        file_.read(start.data(), start.size()) == 2 && start[0] == 0x1f && start[1] == 0x8b;
     file_.rewind();
     // 16: a gzip header and trailer are expected, and the checksum is compared.
     if (compressed_ && inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) {

@@ -64,8 +64,8 @@ Variables map(const std::filesystem::path& path, const ReadOptions& options) {
     mapped_file = file;
     const detail::NpyHeader& header = array.header;
     std::byte* const elements = mapping->data() + array.begin + header.header_bytes;
-    variables.add(array.name, Tensor(Storage::borrow(elements, header.data_bytes, mapping), header.shape,
-                                     header.dtype));
+    variables.add(array.name, Tensor(Storage::borrow(elements, header.data_bytes, mapping),
+                                     header.shape, header.dtype));
   }
   detail::warn_of_others(stored, options.warn);
   return variables;

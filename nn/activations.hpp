@@ -66,9 +66,7 @@ class GELU : public Layer<GELU> {
  public:
   explicit GELU(Gelu form = Gelu::exact) : form_(form) {}
   Tensor forward(const Tensor& x) override { return gelu(x, form_); }
-  std::string describe() const override {
-    return form_ == Gelu::exact ? "GELU" : "GELU(tanh)";
-  }
+  std::string describe() const override { return form_ == Gelu::exact ? "GELU" : "GELU(tanh)"; }
 
  private:
   Gelu form_;

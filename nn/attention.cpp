@@ -23,20 +23,22 @@ void expect_input(const char* which, const Tensor& x, const Tensor& query, const
       (&x == &query || x.size(1) == key.size(1))) {
     return;
   }
-  detail::fail("MultiHeadAttention: ", which, " ", x.shape(), " should be [batch, length, ", channels,
-               "] (query ", query.shape(), ", key ", key.shape(), ")");
+  detail::fail("MultiHeadAttention: ", which, " ", x.shape(), " should be [batch, length, ",
+               channels, "] (query ", query.shape(), ", key ", key.shape(), ")");
 }
 
 // 0, or minus infinity where hidden; or the numbers to be added.
 Tensor as_added(const char* which, const Tensor& mask, DType dtype, const Shape& scores) {
   if (!(broadcast_shapes("MultiHeadAttention: mask", mask.shape(), scores) == scores)) {
-    detail::fail("MultiHeadAttention: ", which, " ", mask.shape(), " does not broadcast to ", scores);
+    detail::fail("MultiHeadAttention: ", which, " ", mask.shape(), " does not broadcast to ",
+                 scores);
   }
   if (mask.dtype() == DType::boolean) {
     return where(mask, full(mask.shape(), hidden, dtype), 0.0);
   }
   if (mask.dtype() == dtype) return mask;
-  detail::fail("MultiHeadAttention: ", which, " is ", mask.dtype(), "; bool or ", dtype, " are possible");
+  detail::fail("MultiHeadAttention: ", which, " is ", mask.dtype(), "; bool or ", dtype,
+               " are possible");
 }
 
 }  // namespace
@@ -52,8 +54,8 @@ MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads
   if (options.bias) {
     in_proj_bias = parameter("in_proj_bias", zeros({3 * channels}, options.dtype));
   }
-  Dense& out = child("out_proj", Dense(channels, channels, rng,
-                                       {.bias = options.bias, .dtype = options.dtype}));
+  Dense& out = child(
+      "out_proj", Dense(channels, channels, rng, {.bias = options.bias, .dtype = options.dtype}));
   const NoGrad no_grad;
   if (options.bias) out.bias.fill(0.0);
 }

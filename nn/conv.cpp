@@ -46,12 +46,12 @@ Convolution::Convolution(const char* name, std::int64_t first, std::int64_t seco
   const std::int64_t in = transposed ? first : second, out = transposed ? second : first;
   weight = parameter("weight", options.weight_initializer(shape, rng, options.dtype));
   if (options.bias) bias = parameter("bias", detail::initial_bias(out, shape, rng, options.dtype));
-  description_ = detail::text(name, "(", in, " -> ", out, labelled("kernel", kernel, 0),
-                              labelled("stride", lengths(options.stride), 1),
-                              padding_text(options.padding),
-                              labelled("dilation", lengths(options.dilation), 1),
-                              options.groups == 1 ? "" : detail::text(", groups ", options.groups),
-                              options.bias ? ")" : ", no bias)");
+  description_ =
+      detail::text(name, "(", in, " -> ", out, labelled("kernel", kernel, 0),
+                   labelled("stride", lengths(options.stride), 1), padding_text(options.padding),
+                   labelled("dilation", lengths(options.dilation), 1),
+                   options.groups == 1 ? "" : detail::text(", groups ", options.groups),
+                   options.bias ? ")" : ", no bias)");
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options, Rng& rng)

@@ -86,7 +86,8 @@ class Conv2d : public Layer<Conv2d, Convolution> {
 /// conv_transpose2d with parameters `weight` [in, out / groups, kh, kw] and `bias` [out].
 class ConvTranspose2d : public Layer<ConvTranspose2d, Convolution> {
  public:
-  ConvTranspose2d(std::int64_t in, std::int64_t out, const ConvTranspose2dOptions& options, Rng& rng);
+  ConvTranspose2d(std::int64_t in, std::int64_t out, const ConvTranspose2dOptions& options,
+                  Rng& rng);
   Tensor forward(const Tensor& x) override;
 
  private:
@@ -108,7 +109,8 @@ class Conv1d : public Layer<Conv1d, Convolution> {
 /// [out].
 class ConvTranspose1d : public Layer<ConvTranspose1d, Convolution> {
  public:
-  ConvTranspose1d(std::int64_t in, std::int64_t out, const ConvTranspose1dOptions& options, Rng& rng);
+  ConvTranspose1d(std::int64_t in, std::int64_t out, const ConvTranspose1dOptions& options,
+                  Rng& rng);
   Tensor forward(const Tensor& x) override;
 
  private:

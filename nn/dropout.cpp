@@ -29,7 +29,8 @@ Dropout2d::Dropout2d(double p, const Rng& rng) : p_(p), rng_(rng) {
 }
 
 Tensor Dropout2d::forward(const Tensor& x) {
-  if (x.rank() < 3) detail::fail("Dropout2d: input ", x.shape(), " should be [batch, channels, ...]");
+  if (x.rank() < 3)
+    detail::fail("Dropout2d: input ", x.shape(), " should be [batch, channels, ...]");
   return training() && p_ > 0.0 ? dropout_channels(x, p_, rng_) : x;
 }
 

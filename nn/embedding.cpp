@@ -15,7 +15,8 @@ Embedding::Embedding(std::int64_t count, std::int64_t length, Rng& rng,
 
 Tensor Embedding::forward(const Tensor& indices) {
   if (!is_integer(indices.dtype())) {
-    detail::fail("Embedding: indices ", indices.shape(), " are ", indices.dtype(), ", not integers");
+    detail::fail("Embedding: indices ", indices.shape(), " are ", indices.dtype(),
+                 ", not integers");
   }
   // take() counts negative indices from the end, which would hide a mistake here.
   const Tensor wide = cast(indices, DType::int64);

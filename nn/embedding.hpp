@@ -15,7 +15,8 @@ struct EmbeddingOptions {
 class Embedding : public Layer<Embedding> {
  public:
   /// Throws Error for lengths below 1.
-  Embedding(std::int64_t count, std::int64_t length, Rng& rng, const EmbeddingOptions& options = {});
+  Embedding(std::int64_t count, std::int64_t length, Rng& rng,
+            const EmbeddingOptions& options = {});
   /// Throws Error for indices of another dtype or outside [0, count).
   Tensor forward(const Tensor& indices) override;
   std::string describe() const override;

@@ -58,10 +58,12 @@ Initializer normal(double mean, double deviation) {
   };
 }
 Initializer truncated_normal(double mean, double deviation, double low, double high) {
-  const auto below = [&](double x) { return 0.5 * std::erfc((mean - x) / (deviation * std::sqrt(2.0))); };
+  const auto below = [&](double x) {
+    return 0.5 * std::erfc((mean - x) / (deviation * std::sqrt(2.0)));
+  };
   if (!(deviation > 0.0) || !(below(high) - below(low) >= 0.01)) {
-    detail::fail("truncated_normal: [", low, ", ", high, "] holds less than a hundredth of mean ", mean,
-                 ", deviation ", deviation);
+    detail::fail("truncated_normal: [", low, ", ", high, "] holds less than a hundredth of mean ",
+                 mean, ", deviation ", deviation);
   }
   return [=](const Shape& shape, Rng& rng, DType dtype) {
     Tensor result = rng.normal(shape, mean, deviation, DType::float64);
@@ -84,10 +86,12 @@ Initializer glorot_normal(double gain) {
   return normal_with([=](const Fans& f) { return gain * root_of_ratio(2.0, f.in + f.out); });
 }
 Initializer he_uniform(double slope) {
-  return uniform_within([=](const Fans& f) { return root_of_ratio(6.0 / (1.0 + slope * slope), f.in); });
+  return uniform_within(
+      [=](const Fans& f) { return root_of_ratio(6.0 / (1.0 + slope * slope), f.in); });
 }
 Initializer he_normal(double slope) {
-  return normal_with([=](const Fans& f) { return root_of_ratio(2.0 / (1.0 + slope * slope), f.in); });
+  return normal_with(
+      [=](const Fans& f) { return root_of_ratio(2.0 / (1.0 + slope * slope), f.in); });
 }
 Initializer lecun_uniform() {
   return uniform_within([](const Fans& f) { return root_of_ratio(3.0, f.in); });

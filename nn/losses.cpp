@@ -77,7 +77,8 @@ Tensor bce(const Tensor& prediction, const Tensor& target, Reduce reduce) {
     back.to(0, [&] { return g * ((p - t) / maximum(p * (1.0 - p), least)); });
     back.to(1, [&] { return g * (cut_log(1.0 - p) - cut_log(p)); });
   };
-  return reduced(record("bce", std::move(value), {.inputs = true}, rule, prediction, target), reduce);
+  return reduced(record("bce", std::move(value), {.inputs = true}, rule, prediction, target),
+                 reduce);
 }
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
@@ -113,14 +114,16 @@ struct Rows {
 Tensor classes_last(const Tensor& x) {
   if (x.rank() <= 2) return x.reshape({-1, x.size(-1)});
   std::vector<std::int64_t> order{0};
-  for (std::size_t axis = 2; axis < x.rank(); ++axis) order.push_back(static_cast<std::int64_t>(axis));
+  for (std::size_t axis = 2; axis < x.rank(); ++axis)
+    order.push_back(static_cast<std::int64_t>(axis));
   order.push_back(1);
   return permute(x, order).reshape({x.elements() / x.size(1), x.size(1)});
 }
 
 Rows rows_of(const char* name, const Tensor& x) {
   if (x.rank() == 0 || x.elements() == 0) {
-    detail::fail(name, ": takes [batch, classes, ...] or [classes], none of them 0, got ", x.shape());
+    detail::fail(name, ": takes [batch, classes, ...] or [classes], none of them 0, got ",
+                 x.shape());
   }
   Shape shape = x.shape();
   shape.erase(x.rank() == 1 ? 0 : 1);
@@ -131,8 +134,8 @@ Tensor checked_weight(const char* name, const Tensor& weight, const Tensor& rows
   const Shape classes{rows.size(1)};
   if (!weight.defined()) return ones(classes, rows.dtype());
   if (weight.shape() == classes && weight.dtype() == rows.dtype()) return weight.detach();
-  detail::fail(name, ": weight ", weight.shape(), " of ", weight.dtype(), " should be ", classes, " of ",
-               rows.dtype());
+  detail::fail(name, ": weight ", weight.shape(), " of ", weight.dtype(), " should be ", classes,
+               " of ", rows.dtype());
 }
 
 // What each row's log-probabilities are weighed with, [rows, classes], and the sum of the labels'
@@ -142,11 +145,11 @@ struct Targets {
   double total = 0.0;
 };
 
-Targets label_targets(const char* name, const Rows& rows, const Tensor& labels, const Tensor& weight,
-                      std::int64_t ignore, double smoothing) {
+Targets label_targets(const char* name, const Rows& rows, const Tensor& labels,
+                      const Tensor& weight, std::int64_t ignore, double smoothing) {
   if (!is_integer(labels.dtype()) || !(labels.shape() == rows.shape)) {
-    detail::fail(name, ": labels ", labels.shape(), " of ", labels.dtype(), " should be ", rows.shape,
-                 " of an integer dtype");
+    detail::fail(name, ": labels ", labels.shape(), " of ", labels.dtype(), " should be ",
+                 rows.shape, " of an integer dtype");
   }
   const std::int64_t classes = rows.scores.size(1);
   const Tensor wide = cast(labels, DType::int64);
@@ -158,8 +161,8 @@ Targets label_targets(const char* name, const Rows& rows, const Tensor& labels, 
     for (const std::int64_t label : wide.span<std::int64_t>()) {
       if (label != ignore) {
         if (label < 0 || label >= classes) {
-          detail::fail(name, ": label ", label, " at position ", position, " is outside [0, ", classes,
-                       ")");
+          detail::fail(name, ": label ", label, " at position ", position, " is outside [0, ",
+                       classes, ")");
         }
         targets.total += static_cast<double>(w[label]);
         const T spread = static_cast<T>(smoothing / static_cast<double>(classes));
@@ -173,8 +176,8 @@ Targets label_targets(const char* name, const Rows& rows, const Tensor& labels, 
   return targets;
 }
 
-Tensor weighed(const char* name, const Rows& rows, const Tensor& log_probabilities, const Targets& targets,
-               Reduce reduce) {
+Tensor weighed(const char* name, const Rows& rows, const Tensor& log_probabilities,
+               const Targets& targets, Reduce reduce) {
   // A class of probability 0 costs nothing where it is not asked for: no 0 times infinity.
   const Tensor counted = where(targets.weights != 0.0, log_probabilities, 0.0);
   const Tensor losses = -sum(counted * targets.weights, {.axes = {-1}});
@@ -192,7 +195,8 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& labels, const NllOptio
   return weighed("nll", rows, rows.scores, targets, options.reduce);
 }
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options) {
   constexpr const char* name = "cross_entropy";
   const double s = options.label_smoothing;
   expect_share(name, "label_smoothing", s);

@@ -161,7 +161,8 @@ Module& Module::at(std::string_view path) const {
   const std::string_view first = path.substr(0, path.find('/'));
   for (const Child& child : children_) {
     if (child.name != first) continue;
-    return first.size() == path.size() ? *child.module : child.module->at(path.substr(first.size() + 1));
+    return first.size() == path.size() ? *child.module
+                                       : child.module->at(path.substr(first.size() + 1));
   }
   detail::fail(describe(), ": has no child '", first, "'");
 }
@@ -222,8 +223,8 @@ std::string Module::summary() const {
         if (which == &module) output = to_string(shape);
       }
     }
-    rows.push_back({path.empty() ? "." : path, module.describe(), output,
-                    detail::text(own_elements)});
+    rows.push_back(
+        {path.empty() ? "." : path, module.describe(), output, detail::text(own_elements)});
   });
   const Variables trained = parameters();
   const Variables kept = buffers();

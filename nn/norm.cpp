@@ -44,8 +44,7 @@ void expect_last_axes(const char* name, const Tensor& x, const Shape& shape) {
   if (!fits) detail::fail(name, ": the last axes of the input ", x.shape(), " should be ", shape);
 }
 
-void expect_channels(const char* name, const Tensor& x, std::int64_t channels,
-                     std::size_t rank) {
+void expect_channels(const char* name, const Tensor& x, std::int64_t channels, std::size_t rank) {
   if (x.rank() >= 2 && x.size(1) == channels && (rank == 0 || x.rank() == rank)) return;
   detail::fail(name, ": input ", x.shape(), " should be [batch, ", channels,
                rank == 0 ? ", ...]" : ", height, width]");
@@ -99,7 +98,8 @@ InstanceNorm2d::InstanceNorm2d(std::int64_t channels, const NormOptions& options
 Tensor InstanceNorm2d::forward(const Tensor& x) {
   expect_channels("InstanceNorm2d", x, channels_, 4);
   if (x.size(2) * x.size(3) == 1) {
-    detail::fail("InstanceNorm2d: input ", x.shape(), " has one value a channel, which has no variance");
+    detail::fail("InstanceNorm2d: input ", x.shape(),
+                 " has one value a channel, which has no variance");
   }
   return scaled_channels(normalize_runs(x, x.size(0) * channels_, epsilon_), weight, bias);
 }

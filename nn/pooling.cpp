@@ -12,7 +12,9 @@ std::string pair_text(const Pair& pair) {
 }
 
 std::string pool_text(const char* name, const PoolOptions& options) {
-  const auto is = [](const Pair& pair, std::int64_t v) { return pair.height == v && pair.width == v; };
+  const auto is = [](const Pair& pair, std::int64_t v) {
+    return pair.height == v && pair.width == v;
+  };
   return detail::text(name, "(kernel ", pair_text(options.kernel),
                       is(options.stride, 0) ? "" : ", stride " + pair_text(options.stride),
                       is(options.padding, 0) ? "" : ", padding " + pair_text(options.padding), ")");

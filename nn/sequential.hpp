@@ -46,10 +46,8 @@ class Sequential : public Layer<Sequential> {
 class Residual : public Layer<Residual> {
  public:
   template <class Body>
-    requires std::is_base_of_v<Module, Body>
-  explicit Residual(Body body) {
-    child("body", std::move(body));
-  }
+  requires std::is_base_of_v<Module, Body>
+  explicit Residual(Body body) { child("body", std::move(body)); }
   template <class Body, class Shortcut>
   Residual(Body body, Shortcut shortcut) : Residual(std::move(body)) {
     child("shortcut", std::move(shortcut));

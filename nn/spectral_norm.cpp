@@ -20,8 +20,8 @@ Tensor unit_vector(std::int64_t length, Rng& rng, DType dtype) {
   return normalized(rng.normal({length}, 0.0, 1.0, dtype), 1e-12);
 }
 
-Tensor spectrally_normalized(const Tensor& weight, std::int64_t axis, const Tensor& u, const Tensor& v,
-                             int iterations, double epsilon) {
+Tensor spectrally_normalized(const Tensor& weight, std::int64_t axis, const Tensor& u,
+                             const Tensor& v, int iterations, double epsilon) {
   // The weight as a matrix W [outputs, rest] is never made: u and v broadcast along its axes instead.
   Reduction over_rest;
   Shape u_shape(weight.rank(), 1);

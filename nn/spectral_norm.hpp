@@ -27,8 +27,8 @@ inline constexpr std::int64_t output_axis<ConvTranspose2d> = 1;
 Tensor unit_vector(std::int64_t length, Rng& rng, DType dtype);
 /// `weight` over its largest singular value, as the vectors know it; `iterations` of v = Wᵀu / |Wᵀu|,
 /// u = Wv / |Wv| improve them first, in place.
-Tensor spectrally_normalized(const Tensor& weight, std::int64_t axis, const Tensor& u, const Tensor& v,
-                             int iterations, double epsilon);
+Tensor spectrally_normalized(const Tensor& weight, std::int64_t axis, const Tensor& u,
+                             const Tensor& v, int iterations, double epsilon);
 
 }  // namespace detail
 
@@ -44,7 +44,8 @@ class SpectralNorm : public Layer<SpectralNorm<M>, M> {
   SpectralNorm(M layer, Rng& rng, const SpectralNormOptions& options = {})
       : Layer<SpectralNorm<M>, M>(std::move(layer)), options_(options) {
     if (options.power_iterations < 1) {
-      mnemo::detail::fail("SpectralNorm: ", options.power_iterations, " power iterations; at least 1");
+      mnemo::detail::fail("SpectralNorm: ", options.power_iterations,
+                          " power iterations; at least 1");
     }
     const std::int64_t outputs = this->weight.size(detail::output_axis<M>);
     weight_u = this->buffer("weight_u", detail::unit_vector(outputs, rng, this->weight.dtype()));

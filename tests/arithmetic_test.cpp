@@ -43,7 +43,9 @@ TEST_CASE("comparisons of any dtype, with numbers on both sides") {
   CHECK(values(tensor<std::int64_t>({(std::int64_t{1} << 53) + 1}) == 9007199254740992.0) ==
         List{0});
   CHECK(values(tensor<std::uint8_t>({200}) > -1.0) == List{1});
-  CHECK(error_of([&] { std::ignore = x < tensor({1.0f, 2.0f, 3.0f}); }).find("float32") != std::string::npos);
+  CHECK(error_of([&] {
+          std::ignore = x < tensor({1.0f, 2.0f, 3.0f});
+        }).find("float32") != std::string::npos);
   CHECK(error_of([&] { std::ignore = x == ones({2}, DType::int32); }).find("equal: shapes") == 0);
 }
 

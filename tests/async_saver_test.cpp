@@ -7,12 +7,15 @@ using namespace io_files;
 
 namespace {
 
-Variables state(double value) { return {{"weight", full({300000}, value)}, {"step", full({}, value)}}; }
+Variables state(double value) {
+  return {{"weight", full({300000}, value)}, {"step", full({}, value)}};
+}
 
 void check_file(const std::filesystem::path& path, double value) {
   const Variables read = io::read(path);
   REQUIRE(read["step"].item() == value);
-  for (const float element : read["weight"].span<float>()) REQUIRE(element == static_cast<float>(value));
+  for (const float element : read["weight"].span<float>())
+    REQUIRE(element == static_cast<float>(value));
 }
 
 }  // namespace

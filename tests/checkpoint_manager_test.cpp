@@ -21,7 +21,8 @@ TEST_CASE("checkpoints are named with the step and the newest are kept") {
   CHECK(manager.path_for(123456789012) == folder.path / "run" / "step_123456789012.npz");
   CHECK_THROWS_AS(manager.path_for(-1), Error);
   CHECK_FALSE(manager.latest().has_value());
-  for (const int step : {20, 40, 60, 80}) CHECK(manager.save(step, state(step)) == manager.path_for(step));
+  for (const int step : {20, 40, 60, 80})
+    CHECK(manager.save(step, state(step)) == manager.path_for(step));
   CHECK(manager.steps() == Steps{60, 80});
   CHECK(*manager.latest() == manager.path_for(80));
   folder.write("run/step_90.npz", "not a name of ours");
@@ -59,7 +60,8 @@ TEST_CASE("every k-th and the best by a metric are kept too") {
   // 40 70 100 130 160 190 220
   CHECK(manager.steps() == Steps{100, 190, 220});
   CHECK(*manager.best() == manager.path_for(100));
-  const io::CheckpointManager higher(folder.path, {.keep = 1, .keep_best = 1, .lower_is_better = false});
+  const io::CheckpointManager higher(folder.path,
+                                     {.keep = 1, .keep_best = 1, .lower_is_better = false});
   higher.save(250, state(1), 0.05);
   CHECK(higher.steps() == Steps{220, 250});
   CHECK(*higher.best() == higher.path_for(220));

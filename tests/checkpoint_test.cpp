@@ -93,8 +93,9 @@ TEST_CASE("one error lists all that does not fit, and every tensor is as it was"
     CHECK(message.starts_with(path.string() + ": "));
     CHECK(contains(message, "wrong shape: 'model/weight' is [4, 3] in the file, expected [3, 4]"));
     CHECK(contains(message, "wrong dtype: 'model/bias' is float64 in the file, expected float32"));
-    CHECK(contains(message, "missing: 'optimizer/exp_average/weight'; did you mean "
-                            "'optimizer/exp_avg/weight'?"));
+    CHECK(contains(message,
+                   "missing: 'optimizer/exp_average/weight'; did you mean "
+                   "'optimizer/exp_avg/weight'?"));
     CHECK(contains(message, "extra: 'optimizer/exp_avg/weight'"));
     CHECK(contains(message, "extra: 'random'"));
     CHECK_FALSE(contains(message, "optimizer/step"));
@@ -134,16 +135,21 @@ TEST_CASE("loading a part: by pattern, with other names, with what is missing or
     target.add("encoder/weight", full({4, 3}, 0));
     target.add("encoder/bias", full({4}, 0, DType::float64));
     target.add("steps", full({}, 0, DType::int64));
-    const io::LoadReport report =
-        io::load(path, target, {.rename = {{"model/*", "encoder/*"}, {"optimizer/step", "steps"}}, .allow_extra = true});
+    const io::LoadReport report = io::load(
+        path, target,
+        {.rename = {{"model/*", "encoder/*"}, {"optimizer/step", "steps"}}, .allow_extra = true});
     check_all(target, 3);
     CHECK(report.extra == std::vector<std::string>{"optimizer/exp_avg/weight", "random"});
     CHECK(contains(message_of([&] {
-      io::load(path, target, {.rename = {{"model/*", "encoder/*"}, {"no", "steps"}}, .allow_extra = true});
-    }), "to be renamed, but not in the file: 'no'"));
+                     io::load(path, target,
+                              {.rename = {{"model/*", "encoder/*"}, {"no", "steps"}},
+                               .allow_extra = true});
+                   }),
+                   "to be renamed, but not in the file: 'no'"));
     CHECK(contains(message_of([&] {
-      io::load(path, state(0), {.rename = {{"model/weight", "random"}}});
-    }), "two arrays for 'random'"));
+                     io::load(path, state(0), {.rename = {{"model/weight", "random"}}});
+                   }),
+                   "two arrays for 'random'"));
   }
   SUBCASE("missing") {
     Variables target = state(0);
@@ -229,15 +235,19 @@ TEST_CASE("a save that fails leaves the older file as it was, and nothing beside
     CHECK(contains(message_of([&] { io::save(path, bad); }), "'deep': a tensor of 40 axes"));
   }
   SUBCASE("something else has the name") {
-    CHECK(contains(message_of([&] { io::save("/dev/null/x.npz", state(4)); }), "cannot be created"));
+    CHECK(
+        contains(message_of([&] { io::save("/dev/null/x.npz", state(4)); }), "cannot be created"));
     std::filesystem::create_directory(folder.path / "taken.npz");
-    CHECK(contains(message_of([&] { io::save(folder.path / "taken.npz", state(4)); }), "not a regular file"));
+    CHECK(contains(message_of([&] { io::save(folder.path / "taken.npz", state(4)); }),
+                   "not a regular file"));
     std::filesystem::remove(folder.path / "taken.npz");
-    CHECK(contains(message_of([&] { io::save(folder.path / "state.npz/", state(4)); }), "no folder"));
+    CHECK(
+        contains(message_of([&] { io::save(folder.path / "state.npz/", state(4)); }), "no folder"));
   }
   SUBCASE("an ending that says nothing") {
     CHECK(contains(message_of([&] { io::save(folder.path / "state.bin", state(4)); }), "ending"));
-    CHECK(contains(message_of([&] { io::save(folder.path / "state.npy", state(4)); }), "these are 5"));
+    CHECK(contains(message_of([&] { io::save(folder.path / "state.npy", state(4)); }),
+                   "these are 5"));
   }
   CHECK(bytes_of(path) == before);
   CHECK(folder.names() == std::vector<std::string>{"state.npz"});
@@ -285,7 +295,8 @@ TEST_CASE("what killed processes left behind is removed; what others write just 
   const int descriptor = ::open(busy.c_str(), O_RDONLY);
   REQUIRE(::flock(descriptor, LOCK_EX) == 0);
   io::save(folder.path / "state.npz", state(1));
-  CHECK(folder.names() == std::vector<std::string>{".mnemo-3-0.tmp", ".mnemo-own-file", "state.npz"});
+  CHECK(folder.names() ==
+        std::vector<std::string>{".mnemo-3-0.tmp", ".mnemo-own-file", "state.npz"});
   ::close(descriptor);
   io::save(folder.path / "state.npz", state(1));
   CHECK(folder.names() == std::vector<std::string>{".mnemo-own-file", "state.npz"});
@@ -370,7 +381,8 @@ TEST_CASE("verify tells which tensors hold NaN or infinity") {
   variables.add("sick", sick);
   variables.add("worse", cast(full({1}, std::nan("")), DType::float64));
   io::save(folder.path / "state.npz", variables);
-  CHECK(io::verify(folder.path / "state.npz").nonfinite == std::vector<std::string>{"sick", "worse"});
+  CHECK(io::verify(folder.path / "state.npz").nonfinite ==
+        std::vector<std::string>{"sick", "worse"});
 }
 
 TEST_CASE("mapped arrays have the values, and writing to them leaves the file alone") {

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -85,7 +85,8 @@ TEST_CASE("CsvLog cuts back to the step that it is opened at") {
   CHECK(cut(header + rows, 0, 0) == header);
   CHECK(cut(header + rows + "4,0.0", 3, 0) == header + rows);
   CHECK(cut(header + rows + "4,0.0", 4, 1) == header + rows);  // a row without its end is none
-  CHECK(cut(header + "1,0.5,1\n2,0.25,2\n2,0.25,2\n3,0,0\n", 3, 1) == header + "1,0.5,1\n2,0.25,2\n");
+  CHECK(cut(header + "1,0.5,1\n2,0.25,2\n2,0.25,2\n3,0,0\n", 3, 1) ==
+        header + "1,0.5,1\n2,0.25,2\n");
   CHECK(cut(header + "1,0.5,1\nnonsense\n3,0,0\n", 3, 2) == header + "1,0.5,1\n");
   CHECK(cut(header + "10,1,1\n11,1,1\n12,1,1\n", 11, 9) == header + "10,1,1\n11,1,1\n");
 }
@@ -142,7 +143,8 @@ TEST_CASE("write_png_grid puts each picture in its place, at its brightness") {
   const fs::path path = folder.path / "grid.png";
   const float nan = std::numeric_limits<float>::quiet_NaN();
   // Three pictures of 1 x 2 pixels.
-  const Tensor images = from_values(std::vector<float>{-1.0f, 1.0f, 0.0f, 7.0f, nan, -7.0f}, {3, 1, 1, 2});
+  const Tensor images =
+      from_values(std::vector<float>{-1.0f, 1.0f, 0.0f, 7.0f, nan, -7.0f}, {3, 1, 1, 2});
   write_png_grid(path, images, 2, 3);
   const Picture picture = read_png(path);
   CHECK(picture.width == 2 * (2 * 3 + 3) + 3);
@@ -169,7 +171,8 @@ TEST_CASE("write_png_grid puts each picture in its place, at its brightness") {
   CHECK(!fs::exists(folder.path / "taken.png.part"));
 }
 
-TEST_CASE("the generated data set: of the real one's form, always the same, ten kinds, soft edges") {
+TEST_CASE(
+    "the generated data set: of the real one's form, always the same, ten kinds, soft edges") {
   const io::ImageSet set = synthetic_shapes(500);
   CHECK(set.images.shape() == Shape{500, 28, 28});
   CHECK(set.images.dtype() == DType::uint8);
@@ -177,7 +180,8 @@ TEST_CASE("the generated data set: of the real one's form, always the same, ten 
   CHECK(set.labels.dtype() == DType::int64);
   CHECK(fingerprint(set.images) == fingerprint(synthetic_shapes(500).images));
   std::vector<int> kinds(10);
-  for (const std::int64_t label : set.labels.span<std::int64_t>()) ++kinds.at(static_cast<std::size_t>(label));
+  for (const std::int64_t label : set.labels.span<std::int64_t>())
+    ++kinds.at(static_cast<std::size_t>(label));
   for (const int count : kinds) CHECK(count > 20);
   const std::uint8_t* pixel = set.images.data<std::uint8_t>();
   for (int image = 0; image < 500; ++image) {

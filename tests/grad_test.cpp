@@ -4,13 +4,13 @@
 
 #include <cmath>
 
+#include "errors.hpp"
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/parallel.hpp"
 #include "mnemo/core/reduce.hpp"
 #include "mnemo/core/rng.hpp"
-#include "errors.hpp"
 
 using namespace mnemo;
 
@@ -51,8 +51,9 @@ TEST_CASE("a value used several times collects all its gradients") {
 TEST_CASE("only the part that leads to the inputs is computed") {
   const Tensor x = variable(2.0);
   const Tensor other = variable(3.0);
-  const Tensor side = record("never_differentiated", other.clone(), {},
-                             [](Pullback&) { throw Error("this rule was not asked for"); }, other);
+  const Tensor side = record(
+      "never_differentiated", other.clone(), {},
+      [](Pullback&) { throw Error("this rule was not asked for"); }, other);
   CHECK(grad(x * side, {x})[0].item() == 3.0);
   CHECK_THROWS_AS(grad(x * side, {other}), Error);
 }
@@ -116,7 +117,10 @@ TEST_CASE("a derivative refuses values that were written in place since") {
   CHECK(error_of([&] { grad(sum(z), {x}); }).find("exp") != std::string::npos);
   // An operation that does not read its input does not mind.
   const Tensor w = x + 1.0;
-  { const NoGrad no_grad; x.fill(0.0); }
+  {
+    const NoGrad no_grad;
+    x.fill(0.0);
+  }
   CHECK(grad(sum(w), {x})[0].at({0}) == 1.0);
 }
 

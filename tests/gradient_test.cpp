@@ -193,7 +193,8 @@ std::vector<Row> matrix_rows() {
   rows.push_back({"softmax", [](const Inputs& x) { return softmax(x[0]); }, {normal({3, 9})}});
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
-      rows.push_back({"matmul", [=](const Inputs& x) { return matmul(x[0], x[1], ta, tb); },
+      rows.push_back({"matmul",
+                      [=](const Inputs& x) { return matmul(x[0], x[1], ta, tb); },
                       {normal(ta ? Shape{2, 1, 4, 3} : Shape{2, 1, 3, 4}),
                        normal(tb ? Shape{3, 2, 4} : Shape{3, 4, 2}, 6)}});
     }
@@ -202,16 +203,23 @@ std::vector<Row> matrix_rows() {
   rows.push_back({"matmul", product, {normal({2, 3, 4}), normal({4, 2}, 6)}});
   rows.push_back({"matmul", product, {normal({4}), normal({2, 4, 3}, 6)}});
   rows.push_back({"matmul", product, {normal({2, 3, 4}), normal({4}, 6)}});
-  rows.push_back({"dot", [](const Inputs& x) { return dot(x[0], x[1]); }, {normal({5}), normal({5}, 6)}});
-  rows.push_back({"outer", [](const Inputs& x) { return outer(x[0], x[1]); }, {normal({3}), normal({4}, 6)}});
-  for (const auto& [text, other] : std::vector<std::pair<const char*, Shape>>{
-           {"bij,bjk->bik", {2, 3, 4}}, {"bij,kj->ikb", {4, 3}}, {"bij,bij->", {2, 3, 3}},
-           {"bij,jcb->c", {3, 4, 2}}}) {
-    rows.push_back({"einsum", [formula = text](const Inputs& x) { return einsum(formula, x[0], x[1]); },
+  rows.push_back(
+      {"dot", [](const Inputs& x) { return dot(x[0], x[1]); }, {normal({5}), normal({5}, 6)}});
+  rows.push_back(
+      {"outer", [](const Inputs& x) { return outer(x[0], x[1]); }, {normal({3}), normal({4}, 6)}});
+  for (const auto& [text, other] :
+       std::vector<std::pair<const char*, Shape>>{{"bij,bjk->bik", {2, 3, 4}},
+                                                  {"bij,kj->ikb", {4, 3}},
+                                                  {"bij,bij->", {2, 3, 3}},
+                                                  {"bij,jcb->c", {3, 4, 2}}}) {
+    rows.push_back({"einsum",
+                    [formula = text](const Inputs& x) { return einsum(formula, x[0], x[1]); },
                     {normal({2, 3, 3}), normal(other, 6)}});
   }
-  rows.push_back({"softmax", [](const Inputs& x) { return softmax(x[0], 1); }, {normal({2, 3, 2})}});
-  rows.push_back({"log_softmax", [](const Inputs& x) { return log_softmax(x[0], 0); }, {normal({4, 3})}});
+  rows.push_back(
+      {"softmax", [](const Inputs& x) { return softmax(x[0], 1); }, {normal({2, 3, 2})}});
+  rows.push_back(
+      {"log_softmax", [](const Inputs& x) { return log_softmax(x[0], 0); }, {normal({4, 3})}});
   const Tensor labels = tensor<std::int64_t>({2, 0, 4});
   rows.push_back({"softmax_cross_entropy",
                   [labels](const Inputs& x) { return softmax_cross_entropy(x[0], labels); },
@@ -241,10 +249,13 @@ std::vector<Row> convolution_rows() {
        conv({.padding = 1, .groups = 2}),
        {image, normal({4, 1, 3, 3}, 4), normal({4}, 5)}},
       {"conv2d", conv({.padding = "same", .dilation = {1, 2}}), {image, normal({2, 2, 2, 2}, 4)}},
-      {"conv1d", [](const Inputs& x) { return conv1d(x[0], x[1], x[2], {.stride = 2, .padding = 1}); },
+      {"conv1d",
+       [](const Inputs& x) { return conv1d(x[0], x[1], x[2], {.stride = 2, .padding = 1}); },
        {normal({2, 2, 7}), normal({3, 2, 3}, 4), normal({3}, 5)}},
       {"conv_transpose1d",
-       [](const Inputs& x) { return conv_transpose1d(x[0], x[1], x[2], {.stride = 2, .padding = 1}); },
+       [](const Inputs& x) {
+         return conv_transpose1d(x[0], x[1], x[2], {.stride = 2, .padding = 1});
+       },
        {normal({2, 2, 4}), normal({2, 3, 3}, 4), normal({3}, 5)}},
       {"conv_transpose2d", transposed({}), {image, normal({2, 3, 2, 3}, 4), normal({3}, 5)}},
       {"conv_transpose2d",
@@ -385,26 +396,69 @@ std::vector<Row> image_rows() {
     return Row{name, [operation](const Inputs& in) { return operation(in[0] * in[0]); }, {x}};
   };
   return {
-      row("max_pool2d", [](const Tensor& v) { return max_pool2d(v, {.kernel = 3, .stride = 2, .padding = 1}); }),
-      row("max_pool2d", [](const Tensor& v) { return max_pool2d(v, {.kernel = 2, .dilation = {2, 1}}); }),
-      row("avg_pool2d", [](const Tensor& v) { return avg_pool2d(v, {.kernel = {2, 3}, .padding = 1}); }),
-      row("avg_pool2d", [](const Tensor& v) {
-        return avg_pool2d(v, {.kernel = 3, .stride = 2, .padding = 1, .ceil_mode = true, .count_include_pad = false});
-      }),
-      row("adaptive_avg_pool2d", [](const Tensor& v) { return adaptive_avg_pool2d(v, {3, 5}); }),
+      row("max_pool2d",
+          [](const Tensor& v) { return max_pool2d(v, {.kernel = 3, .stride = 2, .padding = 1}); }),
+      row("max_pool2d",
+          [](const Tensor& v) {
+            return max_pool2d(v, {.kernel = 2, .dilation = {2, 1}});
+          }),
+      row("avg_pool2d",
+          [](const Tensor& v) {
+            return avg_pool2d(v, {.kernel = {2, 3}, .padding = 1});
+          }),
+      row("avg_pool2d",
+          [](const Tensor& v) {
+            return avg_pool2d(v, {.kernel = 3,
+                                  .stride = 2,
+                                  .padding = 1,
+                                  .ceil_mode = true,
+                                  .count_include_pad = false});
+          }),
+      row("adaptive_avg_pool2d",
+          [](const Tensor& v) {
+            return adaptive_avg_pool2d(v, {3, 5});
+          }),
       row("global_avg_pool2d", [](const Tensor& v) { return global_avg_pool2d(v); }),
       row("global_max_pool2d", [](const Tensor& v) { return global_max_pool2d(v); }),
-      row("max_pool1d", [](const Tensor& v) { return max_pool1d(v.reshape({2, 2, 20}), {.kernel = 3}); }),
-      row("avg_pool1d", [](const Tensor& v) { return avg_pool1d(v.reshape({2, 2, 20}), {.kernel = 3, .stride = 2}); }),
-      row("upsample", [](const Tensor& v) { return upsample(v, {2, 3}); }),
-      row("resize", [](const Tensor& v) { return resize(v, {7, 3}, Interpolation::bilinear); }),
-      row("resize", [](const Tensor& v) { return resize(v, {3, 9}, Interpolation::bilinear_aligned); }),
-      row("unfold", [](const Tensor& v) { return unfold(v, {.kernel = {2, 3}, .stride = {2, 1}, .padding = 1}); }),
-      row("fold", [](const Tensor& v) {
-        return fold(slice(v.reshape({1, 4, 20}), 2, 0, 6), {5, 6}, {.kernel = 2, .stride = {2, 1}, .dilation = {2, 3}});
-      }),
-      row("dropout", [](const Tensor& v) { Rng rng(8); return dropout(v, 0.4, rng); }),
-      row("dropout_channels", [](const Tensor& v) { Rng rng(8); return dropout_channels(v, 0.4, rng); }),
+      row("max_pool1d",
+          [](const Tensor& v) {
+            return max_pool1d(v.reshape({2, 2, 20}), {.kernel = 3});
+          }),
+      row("avg_pool1d",
+          [](const Tensor& v) {
+            return avg_pool1d(v.reshape({2, 2, 20}), {.kernel = 3, .stride = 2});
+          }),
+      row("upsample",
+          [](const Tensor& v) {
+            return upsample(v, {2, 3});
+          }),
+      row("resize",
+          [](const Tensor& v) {
+            return resize(v, {7, 3}, Interpolation::bilinear);
+          }),
+      row("resize",
+          [](const Tensor& v) {
+            return resize(v, {3, 9}, Interpolation::bilinear_aligned);
+          }),
+      row("unfold",
+          [](const Tensor& v) {
+            return unfold(v, {.kernel = {2, 3}, .stride = {2, 1}, .padding = 1});
+          }),
+      row("fold",
+          [](const Tensor& v) {
+            return fold(slice(v.reshape({1, 4, 20}), 2, 0, 6), {5, 6},
+                        {.kernel = 2, .stride = {2, 1}, .dilation = {2, 3}});
+          }),
+      row("dropout",
+          [](const Tensor& v) {
+            Rng rng(8);
+            return dropout(v, 0.4, rng);
+          }),
+      row("dropout_channels",
+          [](const Tensor& v) {
+            Rng rng(8);
+            return dropout_channels(v, 0.4, rng);
+          }),
   };
 }
 
@@ -419,9 +473,9 @@ std::vector<Row> all_rows() {
 
 // Functions that give a tensor but are not differentiable, or are no operations.
 const std::set<std::string> not_differentiable = {
-    "operator==", "operator!=", "operator<", "operator<=", "operator>", "operator>=",
-    "clone", "detach", "with_node", "empty", "zeros", "ones", "full", "zeros_like", "ones_like",
-    "scalar", "from_values", "from_xtensor", "tensor", "record", "record_list", "record_fused", "one_hot",
+    "operator==", "operator!=", "operator<", "operator<=", "operator>", "operator>=", "clone",
+    "detach", "with_node", "empty", "zeros", "ones", "full", "zeros_like", "ones_like", "scalar",
+    "from_values", "from_xtensor", "tensor", "record", "record_list", "record_fused", "one_hot",
     "operator&&", "operator||", "operator!", "logical_xor", "argmax", "argmin", "all", "any",
     "arange", "arange_real", "arange_whole", "grad", "linspace", "eye", "counter",
     // of the classes Rng and Pullback

@@ -8,8 +8,8 @@
 
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -69,11 +69,11 @@ std::string refusal(const std::filesystem::path& path, std::size_t limit = io::i
   return "";
 }
 
-#define CHECK_REFUSED(path, expected)                                   \
-  do {                                                                  \
-    const std::string message = refusal(path);                          \
-    INFO(message);                                                      \
-    CHECK(message.find(expected) != std::string::npos);                 \
+#define CHECK_REFUSED(path, expected)                                     \
+  do {                                                                    \
+    const std::string message = refusal(path);                            \
+    INFO(message);                                                        \
+    CHECK(message.find(expected) != std::string::npos);                   \
     CHECK(message.find((path).filename().string()) != std::string::npos); \
   } while (false)
 
@@ -89,8 +89,8 @@ std::string pattern(std::size_t count) {
 TEST_CASE("read_idx reads plain and gzip files of any rank, whatever their name") {
   const Folder folder;
   const std::string data = pattern(2 * 3 * 4);
-  for (const std::string& bytes :
-       {header({2, 3, 4}) + data, gzip(header({2, 3, 4}) + data), gzip(header({2, 3, 4}) + data, 0)}) {
+  for (const std::string& bytes : {header({2, 3, 4}) + data, gzip(header({2, 3, 4}) + data),
+                                   gzip(header({2, 3, 4}) + data, 0)}) {
     const Tensor tensor = io::read_idx(folder.write("data", bytes));
     CHECK(tensor.dtype() == DType::uint8);
     CHECK(tensor.shape() == Shape{2, 3, 4});
@@ -106,7 +106,8 @@ TEST_CASE("read_idx reads a compressed file of many chunks") {
   const Folder folder;
   const std::string data = pattern(1 << 20);
   const Tensor tensor = io::read_idx(folder.write("big.gz", gzip(header({1 << 20}) + data, 6)));
-  CHECK(std::string(reinterpret_cast<const char*>(tensor.data<std::uint8_t>()), data.size()) == data);
+  CHECK(std::string(reinterpret_cast<const char*>(tensor.data<std::uint8_t>()), data.size()) ==
+        data);
 }
 
 TEST_CASE("read_idx refuses what is no IDX file of bytes, and says why") {
@@ -115,12 +116,14 @@ TEST_CASE("read_idx refuses what is no IDX file of bytes, and says why") {
   CHECK_REFUSED(folder.write("empty", ""), "too short");
   CHECK_REFUSED(folder.write("short", header({5}).substr(0, 3)), "too short");
   CHECK_REFUSED(folder.write("text", "hello, world"), "not an IDX file");
-  CHECK_REFUSED(folder.write("little", std::string("\x03\x08\0\0\x01\0\0\0a", 9)), "not an IDX file");
+  CHECK_REFUSED(folder.write("little", std::string("\x03\x08\0\0\x01\0\0\0a", 9)),
+                "not an IDX file");
   CHECK_REFUSED(folder.write("floats", header({1}, 13) + "abcd"), "type 13");
   CHECK_REFUSED(folder.write("rank0", header({}) + "a"), "0 axes");
   CHECK_REFUSED(folder.write("rank33", header(std::vector<std::uint32_t>(33, 1)) + "a"), "33 axes");
   CHECK_REFUSED(folder.write("cut", header({2, 3}).substr(0, 9)), "inside its header");
-  CHECK_REFUSED(folder.write("less", header({2, 3}) + "abcde"), "17 bytes, but shape [2, 3] needs 18");
+  CHECK_REFUSED(folder.write("less", header({2, 3}) + "abcde"),
+                "17 bytes, but shape [2, 3] needs 18");
   CHECK_REFUSED(folder.write("more", header({2, 3}) + "abcdefg"), "needs 18");
   CHECK_REFUSED(folder.write("half", header({0, 3}) + "abc"), "needs 12");
 
@@ -257,7 +260,8 @@ TEST_CASE("Fashion-MNIST as Debian packages it") {
   const io::ImageSet train = io::read_fashion_mnist();
   CHECK(train.images.shape() == Shape{60000, 28, 28});
   std::array<int, 10> counts{};
-  for (const std::int64_t label : train.labels.span<std::int64_t>()) ++counts[static_cast<std::size_t>(label)];
+  for (const std::int64_t label : train.labels.span<std::int64_t>())
+    ++counts[static_cast<std::size_t>(label)];
   for (const int count : counts) CHECK(count == 6000);
   std::int64_t sum = 0;
   for (const std::uint8_t pixel : train.images.span<std::uint8_t>()) sum += pixel;

@@ -86,17 +86,20 @@ TEST_CASE("the truncated normal stays within its bounds and has its moments") {
   CHECK(s.mean == doctest::Approx(0.0).epsilon(0.01));
   CHECK(s.deviation == doctest::Approx(0.87963).epsilon(0.005));  // of N(0, 1) within ±2
   // One side only: the mean of |N(0, 1)| is sqrt(2 / pi).
-  const Statistics half = of(init::truncated_normal(0.0, 1.0, 0.0, 50.0)({500, 400}, rng, DType::float64));
+  const Statistics half =
+      of(init::truncated_normal(0.0, 1.0, 0.0, 50.0)({500, 400}, rng, DType::float64));
   CHECK(half.least >= 0.0);
   CHECK(half.mean == doctest::Approx(0.79788).epsilon(0.01));
-  CHECK(mentions(error_of([] { init::truncated_normal(0.0, 1.0, 5.0, 6.0); }), {"[5, 6]", "hundredth"}));
+  CHECK(mentions(error_of([] { init::truncated_normal(0.0, 1.0, 5.0, 6.0); }),
+                 {"[5, 6]", "hundredth"}));
   CHECK(mentions(error_of([] { init::truncated_normal(0.0, -1.0); }), {"deviation -1"}));
   CHECK(mentions(error_of([] { init::truncated_normal(0.0, 1.0, 2.0, -2.0); }), {"[2, -2]"}));
 }
 
 TEST_CASE("orthogonal rows or columns, of the length asked for") {
   Rng rng(14);
-  for (const Shape& shape : {Shape{5, 20}, Shape{20, 5}, Shape{7, 7}, Shape{6, 3, 3, 3}, Shape{1, 4}}) {
+  for (const Shape& shape :
+       {Shape{5, 20}, Shape{20, 5}, Shape{7, 7}, Shape{6, 3, 3, 3}, Shape{1, 4}}) {
     CAPTURE(to_string(shape));
     const std::int64_t rows = shape[0], columns = shape.elements() / rows;
     const Tensor w = init::orthogonal(2.0)(shape, rng, DType::float64).reshape({rows, columns});

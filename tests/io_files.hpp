@@ -29,7 +29,8 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
 
   std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    std::filesystem::remove(path / name);  // written over, it would be flushed to the disk each time
+    std::filesystem::remove(path /
+                            name);  // written over, it would be flushed to the disk each time
     std::ofstream(path / name, std::ios::binary) << bytes;
     return path / name;
   }
@@ -54,7 +55,8 @@ inline void python(const Folder& folder, const std::string& program) {
   const char* const interpreter = std::getenv("MNEMO_PYTHON");
   REQUIRE_MESSAGE(interpreter != nullptr, "MNEMO_PYTHON is not set: run through ctest");
   const auto script = folder.path / "program.py";
-  std::ofstream(script) << "import io, os, struct, sys, zipfile, zlib\nimport numpy as np\n" << program;
+  std::ofstream(script) << "import io, os, struct, sys, zipfile, zlib\nimport numpy as np\n"
+                        << program;
   const std::string command =
       "cd '" + folder.path.string() + "' && '" + interpreter + "' -B program.py";
   REQUIRE(std::system(command.c_str()) == 0);
@@ -125,12 +127,12 @@ struct Zip {
     std::uint16_t flags = 0;
     std::string local_extra = {};
     std::string central_extra = {};
-    std::string descriptor = {};                ///< after the data
-    std::uint32_t local_size = 0xFFFFFFF0;      ///< this value: the true one
+    std::string descriptor = {};            ///< after the data
+    std::uint32_t local_size = 0xFFFFFFF0;  ///< this value: the true one
     std::uint32_t central_size = 0xFFFFFFF0;
     std::uint32_t central_packed = 0xFFFFFFF0;
     std::uint32_t offset = 0xFFFFFFF0;
-    std::string local_name = "\n";              ///< this value: the same
+    std::string local_name = "\n";  ///< this value: the same
     std::string comment = {};
   };
   std::vector<Member> members;
@@ -138,7 +140,8 @@ struct Zip {
   std::string before;  ///< of the first member
 
   Zip& stored(std::string name, const std::string& bytes) {
-    members.push_back({.name = std::move(name), .packed = bytes, .crc = crc_of(bytes), .size = bytes.size()});
+    members.push_back(
+        {.name = std::move(name), .packed = bytes, .crc = crc_of(bytes), .size = bytes.size()});
     return *this;
   }
   Zip& deflate(std::string name, const std::string& bytes) {
@@ -162,8 +165,8 @@ struct Zip {
       const auto offset = file.size();
       const std::string& local_name = m.local_name == "\n" ? m.name : m.local_name;
       const bool streamed = m.flags & 8;
-      file += little(uint32_t{0x04034b50}) + little(uint16_t{20}) + little(m.flags) + little(m.method) +
-              little(uint32_t{0}) + little(streamed ? 0 : m.crc) +
+      file += little(uint32_t{0x04034b50}) + little(uint16_t{20}) + little(m.flags) +
+              little(m.method) + little(uint32_t{0}) + little(streamed ? 0 : m.crc) +
               little(pick(m.local_size, streamed ? 0 : m.packed.size())) +
               little(pick(m.local_size, streamed ? 0 : m.size)) +
               little(static_cast<uint16_t>(local_name.size())) +
@@ -171,7 +174,8 @@ struct Zip {
               m.packed + m.descriptor;
       central += little(uint32_t{0x02014b50}) + little(uint16_t{20}) + little(uint16_t{20}) +
                  little(m.flags) + little(m.method) + little(uint32_t{0}) + little(m.crc) +
-                 little(pick(m.central_packed, m.packed.size())) + little(pick(m.central_size, m.size)) +
+                 little(pick(m.central_packed, m.packed.size())) +
+                 little(pick(m.central_size, m.size)) +
                  little(static_cast<uint16_t>(m.name.size())) +
                  little(static_cast<uint16_t>(m.central_extra.size())) +
                  little(static_cast<uint16_t>(m.comment.size())) + little(uint32_t{0}) +
@@ -181,8 +185,8 @@ struct Zip {
     const auto count = static_cast<uint16_t>(members.size());
     return file + central + little(uint32_t{0x06054b50}) + little(uint32_t{0}) + little(count) +
            little(count) + little(static_cast<uint32_t>(central.size())) +
-           little(static_cast<uint32_t>(file.size())) + little(static_cast<uint16_t>(comment.size())) +
-           comment;
+           little(static_cast<uint32_t>(file.size())) +
+           little(static_cast<uint16_t>(comment.size())) + comment;
   }
 };
 

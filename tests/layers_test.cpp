@@ -72,7 +72,8 @@ void expect_recorded(const std::string& name, Module& module, DType dtype, Call 
   const Variables gradients =
       grad({y}, inputs, {.grad_outputs = {golden::get(recorded(), name + "/upstream", dtype)}});
   for (const auto& [of, gradient] : expected) {
-    golden::expect_close(of, gradients.at(of), gradient, tolerance, std::max(1.0, golden::scale(gradient)));
+    golden::expect_close(of, gradients.at(of), gradient, tolerance,
+                         std::max(1.0, golden::scale(gradient)));
   }
   if (x.requires_grad()) {
     golden::expect_close("x_gradient", gradients.at("x"),
@@ -106,18 +107,32 @@ void set(const Tensor& parameter, double value) {
 TEST_CASE("layers agree with PyTorch: outputs, gradients, running state") {
   for (const DType dtype : {f64, f32}) {
     Rng rng(1);
-    const auto is = [&](const char* name, Module&& module) { expect_recorded(name, module, dtype); };
+    const auto is = [&](const char* name, Module&& module) {
+      expect_recorded(name, module, dtype);
+    };
     is("dense", nn::Dense(6, 3, rng, {.dtype = dtype}));
-    is("conv2d", nn::Conv2d(4, 6, {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}, .groups = 2,
-                                   .dtype = dtype}, rng));
-    is("conv_transpose2d",
-       nn::ConvTranspose2d(4, 6, {.kernel = 3, .stride = 2, .padding = 1, .output_padding = 1,
-                                  .groups = 2, .dtype = dtype}, rng));
-    is("conv1d", nn::Conv1d(4, 6, {.kernel = 3, .stride = 2, .padding = 2, .dilation = 2, .groups = 2,
-                                   .dtype = dtype}, rng));
+    is("conv2d",
+       nn::Conv2d(
+           4, 6,
+           {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}, .groups = 2, .dtype = dtype},
+           rng));
+    is("conv_transpose2d", nn::ConvTranspose2d(4, 6,
+                                               {.kernel = 3,
+                                                .stride = 2,
+                                                .padding = 1,
+                                                .output_padding = 1,
+                                                .groups = 2,
+                                                .dtype = dtype},
+                                               rng));
+    is("conv1d",
+       nn::Conv1d(
+           4, 6,
+           {.kernel = 3, .stride = 2, .padding = 2, .dilation = 2, .groups = 2, .dtype = dtype},
+           rng));
     is("conv_transpose1d",
-       nn::ConvTranspose1d(4, 6, {.kernel = 3, .stride = 3, .padding = 1, .output_padding = 2,
-                                  .dtype = dtype}, rng));
+       nn::ConvTranspose1d(
+           4, 6, {.kernel = 3, .stride = 3, .padding = 1, .output_padding = 2, .dtype = dtype},
+           rng));
     is("batch_norm1d", nn::BatchNorm1d(6, {.dtype = dtype}));
     is("batch_norm1d_line", nn::BatchNorm1d(4, {.epsilon = 1e-3, .momentum = 0.3, .dtype = dtype}));
     is("batch_norm2d", nn::BatchNorm2d(4, {.dtype = dtype}));
@@ -126,15 +141,19 @@ TEST_CASE("layers agree with PyTorch: outputs, gradients, running state") {
     expect_recorded("batch_norm2d_eval", evaluated, dtype);
     is("embedding", nn::Embedding(7, 3, rng, {.dtype = dtype}));
     is("residual",
-       nn::Residual(nn::Sequential({{"conv", nn::Conv2d(3, 4, {.kernel = 3, .padding = 1, .dtype = dtype}, rng)},
-                                    {"act", nn::GELU()}}),
-                    nn::Conv2d(3, 4, {.kernel = 1, .bias = false, .dtype = dtype}, rng)));
+       nn::Residual(
+           nn::Sequential(
+               {{"conv", nn::Conv2d(3, 4, {.kernel = 3, .padding = 1, .dtype = dtype}, rng)},
+                {"act", nn::GELU()}}),
+           nn::Conv2d(3, 4, {.kernel = 1, .bias = false, .dtype = dtype}, rng)));
   }
 }
 
 TEST_CASE("normalisations of single samples agree with PyTorch") {
   for (const DType dtype : {f64, f32}) {
-    const auto is = [&](const char* name, Module&& module) { expect_recorded(name, module, dtype); };
+    const auto is = [&](const char* name, Module&& module) {
+      expect_recorded(name, module, dtype);
+    };
     is("layer_norm", nn::LayerNorm(6, {.dtype = dtype}));
     is("layer_norm_two_axes", nn::LayerNorm({5, 6}, {.epsilon = 1e-2, .dtype = dtype}));
     is("group_norm", nn::GroupNorm(2, 4, {.dtype = dtype}));
@@ -168,13 +187,16 @@ TEST_CASE("spectral normalisation agrees with PyTorch, its vectors too") {
   // Its largest singular value is 1 now: one more multiplication does not make u longer.
   const Tensor y = layer(layer.weight_v.reshape({1, 8}));
   CHECK(norm(y).item() == doctest::Approx(1.0).epsilon(1e-5));
-  CHECK(mentions(error_of([&] { nn::SpectralNorm(nn::Dense(2, 2, rng), rng, {.power_iterations = 0}); }),
-                 {"SpectralNorm", "0 power iterations"}));
+  CHECK(mentions(
+      error_of([&] { nn::SpectralNorm(nn::Dense(2, 2, rng), rng, {.power_iterations = 0}); }),
+      {"SpectralNorm", "0 power iterations"}));
 }
 
 TEST_CASE("activations as modules agree with PyTorch") {
   for (const DType dtype : {f64, f32}) {
-    const auto is = [&](const char* name, Module&& module) { expect_recorded(name, module, dtype); };
+    const auto is = [&](const char* name, Module&& module) {
+      expect_recorded(name, module, dtype);
+    };
     is("relu", nn::ReLU());
     is("leaky_relu", nn::LeakyReLU(0.2));
     is("tanh", nn::Tanh());
@@ -193,7 +215,9 @@ TEST_CASE("activations as modules agree with PyTorch") {
 
 TEST_CASE("pooling, up-sampling and shuffling as modules agree with PyTorch") {
   for (const DType dtype : {f64, f32}) {
-    const auto is = [&](const char* name, Module&& module) { expect_recorded(name, module, dtype); };
+    const auto is = [&](const char* name, Module&& module) {
+      expect_recorded(name, module, dtype);
+    };
     is("max_pool2d", nn::MaxPool2d({.kernel = 2}));
     is("max_pool2d_padded", nn::MaxPool2d({.kernel = 3, .stride = 2, .padding = 1}));
     is("avg_pool2d", nn::AvgPool2d({.kernel = 2}));
@@ -203,7 +227,8 @@ TEST_CASE("pooling, up-sampling and shuffling as modules agree with PyTorch") {
     is("upsample_bilinear", nn::Upsample(2, Interpolation::bilinear));
     is("pixel_shuffle", nn::PixelShuffle(2));
   }
-  CHECK(nn::MaxPool2d({.kernel = {3, 2}, .stride = 2}).describe() == "MaxPool2d(kernel 3x2, stride 2)");
+  CHECK(nn::MaxPool2d({.kernel = {3, 2}, .stride = 2}).describe() ==
+        "MaxPool2d(kernel 3x2, stride 2)");
   CHECK(nn::AdaptiveAvgPool2d(1).describe() == "AdaptiveAvgPool2d(1)");
 }
 
@@ -223,11 +248,11 @@ TEST_CASE("attention agrees with PyTorch, with and without masks") {
     const Tensor causal = triu(ones({5, 5}), 1) > 0.5;
     const Tensor x = golden::get(recorded(), "attention_masked/x", dtype);
     const Tensor both = attention.forward(x, x, x, {.attention = causal, .padding = padding});
-    CHECK(all(both == attention.forward(x, x, x, {.padding = padding, .causal = true})).item() == 1.0);
+    CHECK(all(both == attention.forward(x, x, x, {.padding = padding, .causal = true})).item() ==
+          1.0);
     const Tensor memory = golden::get(recorded(), "attention_cross/memory", dtype);
-    expect_recorded("attention_cross", attention, dtype, [&](const Tensor& v) {
-      return attention.forward(v, memory, memory);
-    });
+    expect_recorded("attention_cross", attention, dtype,
+                    [&](const Tensor& v) { return attention.forward(v, memory, memory); });
   }
   Rng rng(2);
   nn::MultiHeadAttention attention(4, 2, rng, {.dtype = f64});
@@ -237,14 +262,22 @@ TEST_CASE("attention agrees with PyTorch, with and without masks") {
   CHECK(all(copy(x) == attention(x)).item() == 1.0);
   CHECK_FALSE(copy.in_proj_weight.shares_storage_with(attention.in_proj_weight));
   CHECK(mentions(error_of([&] { nn::MultiHeadAttention(4, 3, rng); }), {"3 heads", "4 channels"}));
-  CHECK(mentions(error_of([&] { attention(zeros({2, 3, 5}, f64)); }), {"query", "[2, 3, 5]", "4]"}));
-  CHECK(mentions(error_of([&] { attention.forward(x, zeros({2, 5, 4}, f64), zeros({2, 6, 4}, f64)); }),
+  CHECK(mentions(error_of([&] {
+                   attention(zeros({2, 3, 5}, f64));
+                 }),
+                 {"query", "[2, 3, 5]", "4]"}));
+  CHECK(mentions(error_of([&] {
+                   attention.forward(x, zeros({2, 5, 4}, f64), zeros({2, 6, 4}, f64));
+                 }),
                  {"value", "[2, 6, 4]"}));
-  CHECK(mentions(error_of([&] { attention.forward(x, x, x, {.attention = zeros({4, 4}, f64)}); }),
+  CHECK(mentions(error_of([&] {
+                   attention.forward(x, x, x, {.attention = zeros({4, 4}, f64)});
+                 }),
                  {"mask", "[4, 4]"}));
 }
 
-TEST_CASE("second derivatives of the layers that are composed here agree with central differences") {
+TEST_CASE(
+    "second derivatives of the layers that are composed here agree with central differences") {
   Rng rng(4);
   const nn::NormOptions norm_options{.epsilon = 1e-2, .dtype = f64};
   const auto check = [](Module&& module, const Shape& shape) { expect_gradients(module, shape); };
@@ -272,19 +305,29 @@ TEST_CASE("normalisations at the borders") {
 }
 
 TEST_CASE("normalisations say what does not fit") {
-  CHECK(mentions(error_of([] { nn::LayerNorm({4, 5})(zeros({2, 5, 4})); }),
+  CHECK(mentions(error_of([] {
+                   nn::LayerNorm({4, 5})(zeros({2, 5, 4}));
+                 }),
                  {"LayerNorm", "[2, 5, 4]", "[4, 5]"}));
   CHECK(mentions(error_of([] { nn::LayerNorm(Shape{}); }), {"LayerNorm", "[]"}));
   CHECK(mentions(error_of([] { nn::RMSNorm(0); }), {"RMSNorm", "[0]"}));
   CHECK(mentions(error_of([] { nn::GroupNorm(3, 4); }), {"GroupNorm", "3 groups", "4 channels"}));
-  CHECK(mentions(error_of([] { nn::GroupNorm(2, 4)(zeros({2, 6, 3})); }),
+  CHECK(mentions(error_of([] {
+                   nn::GroupNorm(2, 4)(zeros({2, 6, 3}));
+                 }),
                  {"GroupNorm", "[2, 6, 3]", "[batch, 4, ...]"}));
-  CHECK(mentions(error_of([] { nn::InstanceNorm2d(4)(zeros({2, 4, 1, 1})); }),
+  CHECK(mentions(error_of([] {
+                   nn::InstanceNorm2d(4)(zeros({2, 4, 1, 1}));
+                 }),
                  {"InstanceNorm2d", "[2, 4, 1, 1]", "one value a channel"}));
   CHECK(mentions(error_of([] { nn::BatchNorm1d(4)(zeros({1, 4})); }), {"[1, 4]", "at least two"}));
-  CHECK(mentions(error_of([] { nn::BatchNorm1d(4)(zeros({2, 4, 3, 3})); }),
+  CHECK(mentions(error_of([] {
+                   nn::BatchNorm1d(4)(zeros({2, 4, 3, 3}));
+                 }),
                  {"BatchNorm1d", "[2, 4, 3, 3]", "[batch, 4]"}));
-  CHECK(mentions(error_of([] { nn::BatchNorm2d(4)(zeros({2, 4})); }),
+  CHECK(mentions(error_of([] {
+                   nn::BatchNorm2d(4)(zeros({2, 4}));
+                 }),
                  {"BatchNorm2d", "[2, 4]", "[batch, 4, height, width]"}));
 }
 
@@ -294,7 +337,9 @@ TEST_CASE("convolutions and dense layers say what does not fit") {
   CHECK(mentions(error_of([&] { nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}, rng); }),
                  {"Conv2d", "2 groups", "4 and 3"}));
   CHECK(mentions(error_of([&] { nn::Conv1d(3, 4, {.kernel = 0}, rng); }), {"Conv1d", "[0]"}));
-  CHECK(mentions(error_of([&] { nn::Conv1d(3, 4, {.kernel = 2}, rng)(zeros({2, 3})); }),
+  CHECK(mentions(error_of([&] {
+                   nn::Conv1d(3, 4, {.kernel = 2}, rng)(zeros({2, 3}));
+                 }),
                  {"conv1d", "[2, 3]"}));
   CHECK(nn::Conv2d(3, 4, {.kernel = {3, 5}, .stride = 2, .padding = {1, 2}, .bias = false}, rng)
             .describe() == "Conv2d(3 -> 4, kernel 3x5, stride 2, padding 1x2, no bias)");
@@ -312,8 +357,10 @@ TEST_CASE("dropout: share, scale, evaluation, channels, state") {
   const Tensor y = half(x);
   std::int64_t zeroed = 0;
   for (const float value : y.span<float>()) {
-    if (value == 0.0f) ++zeroed;
-    else CHECK_MESSAGE(value == 1.0f / 0.75f, value);
+    if (value == 0.0f)
+      ++zeroed;
+    else
+      CHECK_MESSAGE(value == 1.0f / 0.75f, value);
   }
   CHECK(std::abs(zeroed / 1e5 - 0.25) < 0.006);  // 4 standard deviations
   const Tensor gradient = grad({sum(y)}, {x})[0];
@@ -341,13 +388,19 @@ TEST_CASE("dropout: share, scale, evaluation, channels, state") {
   CHECK(all(half(x) == first).item() == 1.0);
   CHECK(sum(nn::Dropout(1.0, Rng(1))(x)).item() == 0.0);
   CHECK(mentions(error_of([] { nn::Dropout(1.5, Rng(1)); }), {"Dropout", "1.5"}));
-  CHECK(mentions(error_of([] { nn::Dropout2d(0.5, Rng(1))(ones({2, 3})); }), {"Dropout2d", "[2, 3]"}));
+  CHECK(mentions(error_of([] {
+                   nn::Dropout2d(0.5, Rng(1))(ones({2, 3}));
+                 }),
+                 {"Dropout2d", "[2, 3]"}));
 }
 
 TEST_CASE("an embedding refuses what is no index") {
   Rng rng(1);
   nn::Embedding embedding(4, 3, rng);
-  CHECK(mentions(error_of([&] { embedding(tensor<std::int64_t>({0, 4})); }), {"Embedding", "4", "[0, 4)"}));
+  CHECK(mentions(error_of([&] {
+                   embedding(tensor<std::int64_t>({0, 4}));
+                 }),
+                 {"Embedding", "4", "[0, 4)"}));
   CHECK(mentions(error_of([&] { embedding(tensor<std::int64_t>({-1})); }), {"-1"}));
   CHECK(mentions(error_of([&] { embedding(tensor({1.0f})); }), {"float32"}));
   CHECK(embedding(tensor<std::int32_t>({3, 3})).shape() == Shape{2, 3});

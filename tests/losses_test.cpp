@@ -50,7 +50,8 @@ void expect_recorded(const std::string& name, const LossOf& loss_of, double for_
     const Loss loss = loss_of(dtype);
     Tensor target = recorded().at(name + "/target");
     if (target.dtype() != DType::int64) target = cast(target, dtype);
-    const Tensor prediction = golden::get(recorded(), name + "/prediction", dtype).set_requires_grad();
+    const Tensor prediction =
+        golden::get(recorded(), name + "/prediction", dtype).set_requires_grad();
     const std::pair<const char*, Reduce> reductions[] = {
         {"mean", Reduce::mean}, {"sum", Reduce::sum}, {"none", Reduce::none}};
     for (const auto& reduction : reductions) {
@@ -58,14 +59,18 @@ void expect_recorded(const std::string& name, const LossOf& loss_of, double for_
       const Reduce reduce = reduction.second;
       CAPTURE(label);
       const Tensor value = loss(prediction, target, reduce);
-      golden::expect_close("loss", value, golden::get(recorded(), name + "/" + label, dtype), tolerance);
+      golden::expect_close("loss", value, golden::get(recorded(), name + "/" + label, dtype),
+                           tolerance);
       golden::expect_close("gradient", grad({sum(value)}, {prediction})[0],
-                           golden::get(recorded(), name + "/" + label + "_gradient", dtype), tolerance);
+                           golden::get(recorded(), name + "/" + label + "_gradient", dtype),
+                           tolerance);
     }
   }
 }
 
-Tensor constant(const std::string& name, DType dtype) { return golden::get(recorded(), name, dtype); }
+Tensor constant(const std::string& name, DType dtype) {
+  return golden::get(recorded(), name, dtype);
+}
 
 }  // namespace
 
@@ -109,7 +114,8 @@ TEST_CASE("binary cross-entropy with logits keeps its digits where the answer is
   const Tensor zero = zeros({1}).set_requires_grad();
   CHECK(grad({nn::bce_with_logits(zero, 1.0)}, {zero})[0].item() == -0.5);
   CHECK(grad({nn::bce_with_logits(zero, 0.9)}, {zero})[0].item() == doctest::Approx(-0.4));
-  const Tensor smooth = nn::bce_with_logits(x, 1.0, {.label_smoothing = 0.2, .reduce = Reduce::none});
+  const Tensor smooth =
+      nn::bce_with_logits(x, 1.0, {.label_smoothing = 0.2, .reduce = Reduce::none});
   CHECK(smooth.at({0}) == doctest::Approx(2.0));  // 0.1 * 20
 }
 
@@ -158,7 +164,8 @@ TEST_CASE("negative log-likelihood and divergence agree with PyTorch") {
 
 TEST_CASE("a class of probability 0 costs nothing where it is not the label") {
   const float inf = std::numeric_limits<float>::infinity();
-  const Tensor logits = from_values<float>({0.0f, -inf, 0.0f, 1.0f, 0.0f, -1.0f}, {2, 3}).set_requires_grad();
+  const Tensor logits =
+      from_values<float>({0.0f, -inf, 0.0f, 1.0f, 0.0f, -1.0f}, {2, 3}).set_requires_grad();
   const Tensor labels = tensor<std::int64_t>({2, 0});
   const Tensor weight = tensor({1.0f, 2.0f, 3.0f});
   for (const Tensor& w : {Tensor(), weight}) {
@@ -171,7 +178,8 @@ TEST_CASE("a class of probability 0 costs nothing where it is not the label") {
 
 TEST_CASE("second derivatives of the losses agree with central differences") {
   Rng rng(1);
-  const auto check = [&](const char* name, const std::function<Tensor(const Tensor&, const Tensor&)>& loss) {
+  const auto check = [&](const char* name,
+                         const std::function<Tensor(const Tensor&, const Tensor&)>& loss) {
     CAPTURE(name);
     const GradientCheck result =
         check_gradients([&](const std::vector<Tensor>& at) { return loss(at[0], at[1]); },
@@ -182,7 +190,8 @@ TEST_CASE("second derivatives of the losses agree with central differences") {
   check("mse", [](const Tensor& p, const Tensor& t) { return nn::mse(p, t); });
   check("huber", [](const Tensor& p, const Tensor& t) { return nn::huber(p, t, {.delta = 0.3}); });
   check("bce", [](const Tensor& p, const Tensor& t) { return nn::bce(p, t); });
-  check("bce_with_logits", [](const Tensor& p, const Tensor& t) { return nn::bce_with_logits(p, t); });
+  check("bce_with_logits",
+        [](const Tensor& p, const Tensor& t) { return nn::bce_with_logits(p, t); });
   check("cross_entropy", [](const Tensor& p, const Tensor& t) {
     return nn::cross_entropy(p, t, {.label_smoothing = 0.1});
   });
@@ -195,19 +204,25 @@ TEST_CASE("losses say what does not fit") {
   CHECK(mentions(error_of([&] { nn::l1(a, b); }), {"l1", "[4, 1]"}));
   CHECK(mentions(error_of([&] { nn::huber(a, a, {.delta = 0.0}); }), {"huber", "delta"}));
   CHECK(mentions(error_of([&] { nn::bce(b + 1.5, b); }), {"bce", "1.5"}));
-  CHECK(mentions(error_of([&] { nn::bce_with_logits(a, b); }), {"bce_with_logits", "[4, 1]", "[4]"}));
+  CHECK(
+      mentions(error_of([&] { nn::bce_with_logits(a, b); }), {"bce_with_logits", "[4, 1]", "[4]"}));
   CHECK(mentions(error_of([&] { nn::bce_with_logits(a, 1.1); }), {"1.1"}));
-  CHECK(mentions(error_of([&] { nn::bce_with_logits(a, a, {.pos_weight = ones({3})}); }), {"[4, 3]"}));
+  CHECK(mentions(error_of([&] { nn::bce_with_logits(a, a, {.pos_weight = ones({3})}); }),
+                 {"[4, 3]"}));
   CHECK(mentions(error_of([&] { nn::bce_with_logits(a, a, {.label_smoothing = 2}); }),
                  {"label_smoothing"}));
   const Tensor logits = zeros({2, 3});
   const auto labels = [](std::int64_t x, std::int64_t y) { return tensor<std::int64_t>({x, y}); };
-  CHECK(mentions(error_of([&] { nn::cross_entropy(logits, labels(0, 3)); }), {"label 3", "[0, 3)"}));
+  CHECK(
+      mentions(error_of([&] { nn::cross_entropy(logits, labels(0, 3)); }), {"label 3", "[0, 3)"}));
   CHECK(mentions(error_of([&] { nn::cross_entropy(logits, labels(-1, 0)); }), {"label -1"}));
   CHECK(mentions(error_of([&] { nn::nll(logits, labels(0, 3)); }), {"label 3", "position 1"}));
   CHECK(mentions(error_of([&] { nn::cross_entropy(logits, tensor<std::int64_t>({1})); }),
                  {"cross_entropy", "[1]", "[2]"}));
-  CHECK(mentions(error_of([&] { nn::cross_entropy(logits, zeros({3, 2})); }), {"[2, 3]", "[3, 2]"}));
+  CHECK(mentions(error_of([&] {
+                   nn::cross_entropy(logits, zeros({3, 2}));
+                 }),
+                 {"[2, 3]", "[3, 2]"}));
   CHECK(mentions(error_of([&] { nn::cross_entropy(logits, labels(0, 1), {.weight = ones({2})}); }),
                  {"weight", "[2]", "[3]"}));
   CHECK(mentions(error_of([&] { nn::nll(logits, labels(-100, -100)); }), {"no row counts"}));
@@ -236,12 +251,13 @@ TEST_CASE("GAN losses have the values of their papers") {
 TEST_CASE("penalties of a convolutional critic: values and second derivatives agree with PyTorch") {
   for (const DType dtype : {f64, f32}) {
     Rng rng(1);
-    nn::Sequential critic({{"down1", nn::Conv2d(1, 4, {.kernel = 4, .stride = 2, .padding = 1, .dtype = dtype}, rng)},
-                           {"act1", nn::LeakyReLU(0.2)},
-                           {"down2", nn::Conv2d(4, 6, {.kernel = 3, .stride = 2, .padding = 1, .dtype = dtype}, rng)},
-                           {"act2", nn::Tanh()},
-                           {"flatten", nn::Flatten()},
-                           {"score", nn::Dense(24, 1, rng, {.dtype = dtype})}});
+    nn::Sequential critic(
+        {{"down1", nn::Conv2d(1, 4, {.kernel = 4, .stride = 2, .padding = 1, .dtype = dtype}, rng)},
+         {"act1", nn::LeakyReLU(0.2)},
+         {"down2", nn::Conv2d(4, 6, {.kernel = 3, .stride = 2, .padding = 1, .dtype = dtype}, rng)},
+         {"act2", nn::Tanh()},
+         {"flatten", nn::Flatten()},
+         {"score", nn::Dense(24, 1, rng, {.dtype = dtype})}});
     for (const auto& [name, tensor] : critic.parameters()) {
       const NoGrad no_grad;
       tensor.assign(constant("penalty/state/" + name, dtype));
@@ -263,7 +279,8 @@ TEST_CASE("penalties of a convolutional critic: values and second derivatives ag
       }
       CHECK(compared == 5);  // all but the bias of the score
     };
-    expect("gradient_penalty", nn::gradient_penalty(critic, real, real, rng));  // all points are the samples
+    expect("gradient_penalty",
+           nn::gradient_penalty(critic, real, real, rng));  // all points are the samples
     expect("r1_penalty", nn::r1_penalty(critic, real));
   }
 }
@@ -290,6 +307,8 @@ TEST_CASE("the gradient penalty looks between the samples, and bears a gradient 
   CHECK(at_zero.item() == 1.0);
   CHECK(grad({at_zero}, {slope})[0].item() == 0.0);
   CHECK(nn::r1_penalty(flat, real).item() == 0.0);
-  CHECK(mentions(error_of([&] { nn::gradient_penalty(critic, real, zeros({3, 2}), rng); }),
+  CHECK(mentions(error_of([&] {
+                   nn::gradient_penalty(critic, real, zeros({3, 2}), rng);
+                 }),
                  {"gradient_penalty", "[1000, 2]", "[3, 2]"}));
 }

@@ -67,14 +67,14 @@ void set(const Tensor& parameter, double value) {
 TEST_CASE("names are paths in the order of registration, own before those of children") {
   Rng rng(1);
   const Net net(rng);
-  const Names parameters{"scale",       "hidden/weight", "hidden/bias", "norm/weight",
-                         "norm/bias",   "out/weight",    "out/bias"};
+  const Names parameters{"scale",     "hidden/weight", "hidden/bias", "norm/weight",
+                         "norm/bias", "out/weight",    "out/bias"};
   const Names buffers{"calls", "norm/running_mean", "norm/running_var"};
   CHECK(names(net.parameters()) == parameters);
   CHECK(names(net.buffers()) == buffers);
-  CHECK(names(net.variables()) == Names{"scale", "calls", "hidden/weight", "hidden/bias", "norm/weight",
-                                        "norm/bias", "norm/running_mean", "norm/running_var",
-                                        "out/weight", "out/bias"});
+  CHECK(names(net.variables()) == Names{"scale", "calls", "hidden/weight", "hidden/bias",
+                                        "norm/weight", "norm/bias", "norm/running_mean",
+                                        "norm/running_var", "out/weight", "out/bias"});
   CHECK(net.parameter_count() == 1 + 9 + 6 + 4);
   CHECK(net.parameters().at("hidden/weight").shares_storage_with(net.hidden.weight));
   CHECK(net.parameters().at("scale").requires_grad());
@@ -93,7 +93,10 @@ TEST_CASE("names that cannot be are refused") {
   CHECK(mentions(error_of([] { Bad("a/b"); }), {"'a/b'", "'/'"}));
   CHECK(mentions(error_of([] { Bad(""); }), {"''"}));
   CHECK(mentions(error_of([] { example(Rng(1)).at("down/none"); }), {"Conv2d", "'none'"}));
-  CHECK(mentions(error_of([] { nn::Sequential({{"a", std::shared_ptr<nn::ReLU>()}}); }), {"'a'", "null"}));
+  CHECK(mentions(error_of([] {
+                   nn::Sequential({{"a", std::shared_ptr<nn::ReLU>()}});
+                 }),
+                 {"'a'", "null"}));
   struct Empty : nn::Module {};
   CHECK(mentions(error_of([] { Empty()(zeros({1})); }), {"forward"}));
 }
@@ -130,7 +133,8 @@ TEST_CASE("frozen parameters get no gradients, and others still do") {
   const Tensor x = rng.normal({4, 2});
   net.hidden.freeze();
   CHECK(net.parameters().size() == 7);
-  CHECK(names(net.trainable()) == Names{"scale", "norm/weight", "norm/bias", "out/weight", "out/bias"});
+  CHECK(names(net.trainable()) ==
+        Names{"scale", "norm/weight", "norm/bias", "out/weight", "out/bias"});
   const Variables gradients = grad(sum(net(x)), net.trainable());
   CHECK(gradients.size() == 5);
   CHECK(mentions(net.summary(), {"9 frozen"}));
@@ -196,7 +200,8 @@ TEST_CASE("a clone computes the same and shares nothing") {
     CHECK_FALSE(own.shares_storage_with(tensor));
     CHECK(own.requires_grad() == tensor.requires_grad());
   }
-  CHECK(equal(copy(x), model(x)));  // both in training: the same elements dropped, the same statistics
+  CHECK(equal(copy(x),
+              model(x)));  // both in training: the same elements dropped, the same statistics
   CHECK(equal(copy.buffers().at("norm/running_var"), model.buffers().at("norm/running_var")));
   CHECK(equal(copy.buffers().at("drop/rng_state"), model.buffers().at("drop/rng_state")));
   CHECK(copy.summary() == model.summary());
@@ -229,11 +234,12 @@ TEST_CASE("weights are exchanged by name, all or none") {
   CHECK_FALSE(equal(a.parameters().at("out/weight"), c.parameters().at("out/weight")));
 
   Rng rng(4);
-  nn::Sequential other({{"down", nn::Conv2d(1, 2, {.kernel = 3}, rng)}, {"more", nn::Dense(1, 1, rng)}});
+  nn::Sequential other(
+      {{"down", nn::Conv2d(1, 2, {.kernel = 3}, rng)}, {"more", nn::Dense(1, 1, rng)}});
   const Tensor bias = other.parameters().at("down/bias").clone();
   const std::string error = error_of([&] { other.copy_from(a); });
-  CHECK(mentions(error, {"down/weight: [2, 1, 3, 3]", "[2, 1, 2, 2]", "more/bias: not in the source",
-                         "out/weight: only in the source"}));
+  CHECK(mentions(error, {"down/weight: [2, 1, 3, 3]", "[2, 1, 2, 2]",
+                         "more/bias: not in the source", "out/weight: only in the source"}));
   CHECK(equal(other.parameters().at("down/bias"), bias));
 }
 

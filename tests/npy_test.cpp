@@ -124,15 +124,17 @@ TEST_CASE("headers that NumPy would refuse, or that cannot be meant, are refused
   CHECK(contains(refusal(folder, with("")), "early"));
   CHECK(contains(refusal(folder, with("{")), "early"));
   CHECK(contains(refusal(folder, with("{'descr': '<f4")), "without an end"));
-  CHECK(contains(refusal(folder, with("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)} x")),
-                 "after the dictionary"));
+  CHECK(
+      contains(refusal(folder, with("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)} x")),
+               "after the dictionary"));
   CHECK(contains(refusal(folder, with(std::string("{'descr': '<f4'\0", 16))), "end"));
 }
 
 TEST_CASE("types that are no numbers of ours are refused by name") {
   const Folder folder;
   const auto type = [&](const std::string& descr) {
-    return refusal(folder, npy("{'descr': " + descr + ", 'fortran_order': False, 'shape': (2, 3)}", six_floats));
+    return refusal(folder, npy("{'descr': " + descr + ", 'fortran_order': False, 'shape': (2, 3)}",
+                               six_floats));
   };
   CHECK(contains(type("'|O'"), "Python objects"));
   CHECK(contains(type("'O8'"), "Python objects"));
@@ -174,7 +176,8 @@ TEST_CASE("damaged files are refused: cut at every offset, longer, of other vers
   minor[7] = 1;
   CHECK(contains(refusal(folder, minor), "version"));
   // A header said to be 4 GiB long must not be asked for.
-  CHECK(contains(refusal(folder, "\x93NUMPY\x02" + std::string(1, '\0') + "\xff\xff\xff\xff{"), "at most"));
+  CHECK(contains(refusal(folder, "\x93NUMPY\x02" + std::string(1, '\0') + "\xff\xff\xff\xff{"),
+                 "at most"));
   CHECK(contains(refusal(folder, std::string("\x80\x04\x95", 3) + "pickle"), "pickle"));
   CHECK(contains(message_of([&] { io::read_npy(folder.path / "absent.npy"); }), "No such file"));
   CHECK(contains(message_of([&] { io::read_npy("/dev/zero"); }), "not a regular file"));
@@ -257,8 +260,9 @@ TEST_CASE("float16 is kept bit for bit on request") {
 
 TEST_CASE("a byte in a bool array is true if it is not zero") {
   const Folder folder;
-  const auto path = folder.write("b.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (4,)}",
-                                              std::string("\x00\x01\x02\xff", 4)));
+  const auto path =
+      folder.write("b.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (4,)}",
+                                std::string("\x00\x01\x02\xff", 4)));
   const Tensor tensor = io::read_npy(path);
   CHECK(tensor.span<bool>()[0] == false);
   CHECK(tensor.span<bool>()[1] == true);
@@ -268,9 +272,10 @@ TEST_CASE("a byte in a bool array is true if it is not zero") {
 
 TEST_CASE("what is written is what numpy.save writes") {
   const Folder folder;
-  const Shape shapes[] = {{}, {5}, {0}, {2, 3}, {1, 1, 1}, {3, 0, 2}, {2, 2, 2, 2, 2, 2, 2, 2}, {100000, 1}};
-  const DType types[] = {DType::boolean, DType::int8,   DType::int16,  DType::int32,
-                         DType::int64,   DType::uint8,  DType::uint16, DType::uint32,
+  const Shape shapes[] = {
+      {}, {5}, {0}, {2, 3}, {1, 1, 1}, {3, 0, 2}, {2, 2, 2, 2, 2, 2, 2, 2}, {100000, 1}};
+  const DType types[] = {DType::boolean, DType::int8,    DType::int16,   DType::int32,
+                         DType::int64,   DType::uint8,   DType::uint16,  DType::uint32,
                          DType::uint64,  DType::float16, DType::float32, DType::float64};
   int count = 0;
   for (const Shape& shape : shapes) {

@@ -46,7 +46,9 @@ std::string refusal(const Folder& folder, const std::string& bytes) {
 }
 
 Zip two_members() {
-  return Zip().stored("a.npy", vector_file(one_two_three)).stored("b/c.npy", vector_file(four_five));
+  return Zip()
+      .stored("a.npy", vector_file(one_two_three))
+      .stored("b/c.npy", vector_file(four_five));
 }
 
 void check_two(const std::filesystem::path& path) {
@@ -58,7 +60,9 @@ void check_two(const std::filesystem::path& path) {
   CHECK(equal(read["b/c"], four_five));
 }
 
-void check_two(const Folder& folder, const Zip& zip) { check_two(folder.write("x.npz", zip.bytes())); }
+void check_two(const Folder& folder, const Zip& zip) {
+  check_two(folder.write("x.npz", zip.bytes()));
+}
 
 std::string zip64(const std::string& values) {
   return little(std::uint16_t{1}) + little(static_cast<std::uint16_t>(values.size())) + values;
@@ -74,9 +78,9 @@ std::string with_zip64_end(std::string bytes, std::uint64_t count, std::uint64_t
   };
   bytes.resize(bytes.size() - 22);
   const std::uint64_t record = bytes.size();
-  bytes += little(std::uint32_t{0x06064b50}) + little(std::uint64_t{44}) + little(std::uint16_t{45}) +
-           little(std::uint16_t{45}) + little(std::uint64_t{0}) + little(count) + little(count) +
-           little(number(12)) + little(number(16));
+  bytes += little(std::uint32_t{0x06064b50}) + little(std::uint64_t{44}) +
+           little(std::uint16_t{45}) + little(std::uint16_t{45}) + little(std::uint64_t{0}) +
+           little(count) + little(count) + little(number(12)) + little(number(16));
   bytes += little(std::uint32_t{0x07064b50}) + little(std::uint32_t{0}) + little(record + lie) +
            little(std::uint32_t{1});
   return bytes + little(std::uint32_t{0x06054b50}) + little(std::uint32_t{0}) +
@@ -94,8 +98,9 @@ std::size_t resident_peak() {
 TEST_CASE("archives of other writers are read") {
   const Folder folder;
   check_two(folder, two_members());
-  check_two(folder, Zip().deflate("a.npy", vector_file(one_two_three))
-                         .deflate("b/c.npy", vector_file(four_five)));
+  check_two(folder, Zip()
+                        .deflate("a.npy", vector_file(one_two_three))
+                        .deflate("b/c.npy", vector_file(four_five)));
 
   SUBCASE("comments of archive and members, unknown extra fields") {
     Zip zip = two_members();
@@ -111,7 +116,8 @@ TEST_CASE("archives of other writers are read") {
     Zip zip = two_members();
     for (Zip::Member& member : zip.members) {
       member.central_size = member.central_packed = 0xFFFFFFFF;
-      member.central_extra = zip64(little(member.size) + little(std::uint64_t{member.packed.size()}));
+      member.central_extra =
+          zip64(little(member.size) + little(std::uint64_t{member.packed.size()}));
       member.local_size = 0xFFFFFFFF;
       member.local_extra = zip64(little(member.size) + little(std::uint64_t{member.packed.size()}));
     }
@@ -144,13 +150,16 @@ TEST_CASE("archives of other writers are read") {
   }
   SUBCASE("folders are passed over; arrays without the ending are arrays") {
     Zip zip;
-    zip.stored("b/", "").stored("a", vector_file(one_two_three)).stored("b/c.npy", vector_file(four_five));
+    zip.stored("b/", "")
+        .stored("a", vector_file(one_two_three))
+        .stored("b/c.npy", vector_file(four_five));
     check_two(folder, zip);
   }
   SUBCASE("members in any order of places") {
     const std::string first = two_members().bytes();
     Zip swapped = two_members();
-    const std::uint32_t second_place = 30 + 5 + static_cast<std::uint32_t>(swapped.members[0].packed.size());
+    const std::uint32_t second_place =
+        30 + 5 + static_cast<std::uint32_t>(swapped.members[0].packed.size());
     // The directory names b/c first, and both at their true places.
     std::string bytes = first;
     const std::size_t directory = bytes.size() - 22 - (46 + 5) - (46 + 7);
@@ -165,7 +174,8 @@ TEST_CASE("archives of other writers are read") {
   }
   SUBCASE("names in UTF-8 and in code page 437") {
     Zip zip;
-    zip.stored("\xce\xb1.npy", vector_file(one_two_three)).stored("\x81.npy", vector_file(four_five));
+    zip.stored("\xce\xb1.npy", vector_file(one_two_three))
+        .stored("\x81.npy", vector_file(four_five));
     zip.members[0].flags = 0x0800;
     const Variables read = io::read_npz(folder.write("x.npz", zip.bytes()));
     CHECK(equal(read["\xce\xb1"], one_two_three));
@@ -192,7 +202,9 @@ TEST_CASE("members that are no arrays are passed over with a warning") {
 TEST_CASE("archives are refused that are damaged or mean harm") {
   const Folder folder;
   Zip zip = two_members();
-  const auto refused = [&](const std::string& part) { CHECK(contains(refusal(folder, zip.bytes()), part)); };
+  const auto refused = [&](const std::string& part) {
+    CHECK(contains(refusal(folder, zip.bytes()), part));
+  };
 
   SUBCASE("checksums") {
     zip.members[1].crc ^= 1;
@@ -224,8 +236,8 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     refused("two arrays 'a'");
   }
   SUBCASE("names that Variables cannot hold") {
-    for (const std::string name : {"/a", "../a", "a/../b", "file", "allow_pickle", "", "a.npy", "a//b",
-                                   "a\x01", "."}) {
+    for (const std::string name :
+         {"/a", "../a", "a/../b", "file", "allow_pickle", "", "a.npy", "a//b", "a\x01", "."}) {
       zip.members[1].name = name + ".npy";
       refused(": its name '");
     }
@@ -251,7 +263,10 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     // The second member's whole record is the data of the first.
     const Zip inner = Zip().stored("c.npy", vector_file(four_five));
     const std::string record = inner.bytes().substr(0, 30 + 5 + inner.members[0].packed.size());
-    zip = Zip().stored("a.npy", vector_file(one_two_three)).stored("b.npy", record).stored("c.npy", inner.members[0].packed);
+    zip = Zip()
+              .stored("a.npy", vector_file(one_two_three))
+              .stored("b.npy", record)
+              .stored("c.npy", inner.members[0].packed);
     zip.members[2].offset = static_cast<std::uint32_t>(2 * 35 + zip.members[0].packed.size());
     refused("overlap");
   }
@@ -289,7 +304,8 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     zip.members[0].central_packed = 0xFFFFFFFF;
     zip.members[0].central_extra = zip64(little(~std::uint64_t{0}) + little(~std::uint64_t{0}));
     refused("overlap");
-    zip.members[0].central_extra = zip64(little(~std::uint64_t{0} - 34) + little(~std::uint64_t{0} - 34));
+    zip.members[0].central_extra =
+        zip64(little(~std::uint64_t{0} - 34) + little(~std::uint64_t{0} - 34));
     refused("overlap");
     zip = two_members();
     zip.members[1].offset = 0xFFFFFFFF;
@@ -304,7 +320,8 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     CHECK(contains(refusal(folder, with_zip64_end(plain, 2, ~std::uint64_t{0} - 100)), "locator"));
     CHECK(contains(refusal(folder, with_zip64_end(plain, 1)), "longer than its members"));
     CHECK(contains(refusal(folder, with_zip64_end(plain, 3)), "members in a directory"));
-    CHECK(contains(refusal(folder, with_zip64_end(plain, ~std::uint64_t{0})), "members in a directory"));
+    CHECK(contains(refusal(folder, with_zip64_end(plain, ~std::uint64_t{0})),
+                   "members in a directory"));
   }
   SUBCASE("something before or behind") {
     const std::string plain = zip.bytes();
@@ -318,7 +335,8 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     refused("two end records");
   }
   SUBCASE("a pickle in an array of objects") {
-    zip.stored("p.npy", npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "\x80\x04N."));
+    zip.stored("p.npy",
+               npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "\x80\x04N."));
     refused("Python objects");
   }
   SUBCASE("deflated data that goes on, or ends early") {
@@ -336,8 +354,10 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
 
 TEST_CASE("an archive that is cut anywhere is refused") {
   const Folder folder;
-  for (const Zip& zip : {two_members(), Zip().deflate("a.npy", vector_file(std::vector<float>(500, 1.5f)))}) {
-    for (const std::string& whole : {zip.bytes(), with_zip64_end(zip.bytes(), zip.members.size())}) {
+  for (const Zip& zip :
+       {two_members(), Zip().deflate("a.npy", vector_file(std::vector<float>(500, 1.5f)))}) {
+    for (const std::string& whole :
+         {zip.bytes(), with_zip64_end(zip.bytes(), zip.members.size())}) {
       for (std::size_t length = 0; length < whole.size(); ++length) {
         CAPTURE(length);
         CHECK_FALSE(refusal(folder, whole.substr(0, length)).empty());
@@ -403,7 +423,8 @@ TEST_CASE("zip bombs cost neither memory nor time") {
   CHECK(io::read_npz(folder.write("x.npz", zip.bytes()))["0"].elements() == 10 << 20);
 }
 
-TEST_CASE("what NumPy writes is read: savez, savez_compressed, to a pipe, zipped again by zipfile") {
+TEST_CASE(
+    "what NumPy writes is read: savez, savez_compressed, to a pipe, zipped again by zipfile") {
   const Folder folder;
   python(folder, R"(
 class Pipe(io.RawIOBase):  # cannot seek
@@ -433,9 +454,10 @@ for name, array in arrays.items():
     np.ascontiguousarray(array.astype(array.dtype.newbyteorder('='))).tofile(name + '.raw')
 )");
   const std::pair<const char*, Shape> expected[] = {
-      {"weight", {3, 4}}, {"deep/er/bias", {5}}, {"step", {}}, {"turned", {4, 3}}, {"big_endian", {4}},
-      {"empty", {0, 3}},  {"mask", {2}},         {"m\xc3\xbc\xe4\xb8\xad", {2}}};
-  for (const char* const file : {"plain.npz", "small.npz", "pipe.npz", "pipe_small.npz", "again.npz"}) {
+      {"weight", {3, 4}},  {"deep/er/bias", {5}}, {"step", {}},  {"turned", {4, 3}},
+      {"big_endian", {4}}, {"empty", {0, 3}},     {"mask", {2}}, {"m\xc3\xbc\xe4\xb8\xad", {2}}};
+  for (const char* const file :
+       {"plain.npz", "small.npz", "pipe.npz", "pipe_small.npz", "again.npz"}) {
     CAPTURE(file);
     const Variables read = io::read_npz(folder.path / file);
     REQUIRE(read.size() == std::size(expected));
@@ -492,10 +514,12 @@ for name in ['stored.npz', 'deflated.npz']:
 TEST_CASE("archives of more members than 16 bits count") {
   const Folder folder;
   Variables variables;
-  for (int i = 0; i < 66000; ++i) variables.add(std::string("t").append(std::to_string(i)), full({}, i));
+  for (int i = 0; i < 66000; ++i)
+    variables.add(std::string("t").append(std::to_string(i)), full({}, i));
   io::write_npz(folder.path / "many.npz", variables);
   const Variables read = io::read_npz(folder.path / "many.npz");
   REQUIRE(read.size() == 66000);
   CHECK(read["t65999"].item() == 65999);
-  python(folder, "f = np.load('many.npz')\nassert len(f.files) == 66000 and f['t65537'] == 65537\n");
+  python(folder,
+         "f = np.load('many.npz')\nassert len(f.files) == 66000 and f['t65537'] == 65537\n");
 }

@@ -50,7 +50,8 @@ std::string bytes_of(const fs::path& path) {
 /// The program running with `arguments`, its output in `log`.
 pid_t start(const Arguments& arguments, const std::string& log) {
   std::vector<char*> pointers{const_cast<char*>(program.c_str())};
-  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : arguments)
+    pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
@@ -83,8 +84,9 @@ Result run(const Arguments& arguments, const Folder& folder) {
 
 /// A small run: few pictures a step, no data files.
 Arguments training(const std::string& out, int steps, const Arguments& more = {}) {
-  Arguments arguments{"--data",  "synthetic", "--batch", "4", "--seed", "7", "--checkpoint-every", "20",
-                      "--steps", std::to_string(steps), "--out", out};
+  Arguments arguments{
+      "--data",  "synthetic",           "--batch", "4", "--seed", "7", "--checkpoint-every", "20",
+      "--steps", std::to_string(steps), "--out",   out};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
@@ -121,8 +123,8 @@ TEST_CASE("stopped after 20 steps and resumed to 60, at 1 and 2 threads: the sam
 
   check_run(training(folder / "parts", 20, {"--threads", "1"}), folder);
   // Neither seed nor batch size has to be given again.
-  check_run({"--data", "synthetic", "--steps", "60", "--checkpoint-every", "20", "--threads", "2", "--out",
-             folder / "parts", "--resume"},
+  check_run({"--data", "synthetic", "--steps", "60", "--checkpoint-every", "20", "--threads", "2",
+             "--out", folder / "parts", "--resume"},
             folder);
   check_same_end(folder / "whole", folder / "parts");
 
@@ -194,7 +196,9 @@ TEST_CASE("SIGTERM and SIGINT: finishes the step, saves, exits with 0 and says h
   }
 }
 
-TEST_CASE("resume: a damaged newest checkpoint is passed over, and what is later than the older one goes") {
+TEST_CASE(
+    "resume: a damaged newest checkpoint is passed over, and what is later than the older one "
+    "goes") {
   const Folder folder;
   check_run(training(folder / "whole", 60), folder);
   const std::string out = folder / "damaged";

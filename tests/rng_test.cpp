@@ -16,7 +16,8 @@ namespace {
 // The next block as the two 64-bit words that its float64 numbers are made of, their top 53 bits.
 std::vector<std::uint64_t> next_words(Rng& rng) {
   const Tensor x = rng.uniform({2}, 0.0, 1.0, DType::float64);
-  return {static_cast<std::uint64_t>(x.at({0}) * 0x1p53), static_cast<std::uint64_t>(x.at({1}) * 0x1p53)};
+  return {static_cast<std::uint64_t>(x.at({0}) * 0x1p53),
+          static_cast<std::uint64_t>(x.at({1}) * 0x1p53)};
 }
 
 }  // namespace
@@ -102,7 +103,8 @@ TEST_CASE("a permutation holds each number once, each place equally often") {
   std::vector<int> first(6, 0);
   for (int round = 0; round < 6000; ++round) {
     const Tensor order = rng.permutation(6);
-    std::vector<std::int64_t> seen(order.span<std::int64_t>().begin(), order.span<std::int64_t>().end());
+    std::vector<std::int64_t> seen(order.span<std::int64_t>().begin(),
+                                   order.span<std::int64_t>().end());
     ++first[static_cast<std::size_t>(seen[0])];
     std::ranges::sort(seen);
     for (std::int64_t i = 0; i < 6; ++i) REQUIRE(seen[static_cast<std::size_t>(i)] == i);

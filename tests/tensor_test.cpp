@@ -5,12 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "errors.hpp"
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
 #include "mnemo/core/rng.hpp"
-#include "errors.hpp"
 
 using namespace mnemo;
 
@@ -57,7 +57,10 @@ TEST_CASE("bad shapes and accesses are errors that say what was found") {
   CHECK(mentions(error_of([&] { x + zeros({4}); }), {"add", "[2, 3]", "[4]"}));
   CHECK(mentions(error_of([&] { x + zeros({3}, DType::float64); }), {"add", "float32", "float64"}));
   CHECK(mentions(error_of([&] { tanh(zeros({3}, DType::int64)); }), {"tanh", "int64"}));
-  CHECK(mentions(error_of([&] { from_values<float>(std::vector<float>{1, 2}, {3}); }), {"2", "[3]"}));
+  CHECK(mentions(error_of([&] {
+                   from_values<float>(std::vector<float>{1, 2}, {3});
+                 }),
+                 {"2", "[3]"}));
 }
 
 TEST_CASE("casts keep values or refuse them") {
@@ -79,11 +82,20 @@ TEST_CASE("float16 rounds to nearest even, to subnormals and to infinity") {
   const struct {
     float value;
     std::uint16_t bits;
-  } cases[] = {{1.0f, 0x3C00},       {-2.0f, 0xC000},        {65504.0f, 0x7BFF},
-               {65520.0f, 0x7C00},   {65519.0f, 0x7BFF},     {0x1p-24f, 0x0001},
-               {0x1p-25f, 0x0000},   {0x1.8p-25f, 0x0001},   {0x1p-14f, 0x0400},
-               {0x1.ff8p-15f, 0x03FF}, {1.0f + 0x1p-11f, 0x3C00}, {1.0f + 0x3p-11f, 0x3C02},
-               {0.333251953125f, 0x3555}, {-0.0f, 0x8000}};
+  } cases[] = {{1.0f, 0x3C00},
+               {-2.0f, 0xC000},
+               {65504.0f, 0x7BFF},
+               {65520.0f, 0x7C00},
+               {65519.0f, 0x7BFF},
+               {0x1p-24f, 0x0001},
+               {0x1p-25f, 0x0000},
+               {0x1.8p-25f, 0x0001},
+               {0x1p-14f, 0x0400},
+               {0x1.ff8p-15f, 0x03FF},
+               {1.0f + 0x1p-11f, 0x3C00},
+               {1.0f + 0x3p-11f, 0x3C02},
+               {0.333251953125f, 0x3555},
+               {-0.0f, 0x8000}};
   for (const auto& [value, bits] : cases) {
     CHECK(cast(tensor({value}), DType::float16).data<Half>()->bits == bits);
   }

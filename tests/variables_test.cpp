@@ -25,13 +25,15 @@ TEST_CASE("names are unique paths") {
   Variables variables{{"a", ones({1})}};
   CHECK(error_of([&] { variables.add("a", ones({1})); }).find("'a'") != std::string::npos);
   CHECK_THROWS_AS(variables.add("b", Tensor()), Error);
-  for (const char* bad : {"", "/a", "a/", "a//b", "a/../b", ".", "a/.", "x.npy", "file",
-                          "allow_pickle", "a\\b", "c:d", "tab\there", "\xff", "\xc0\xaf", "\xed\xa0\x80"}) {
+  for (const char* bad :
+       {"", "/a", "a/", "a//b", "a/../b", ".", "a/.", "x.npy", "file", "allow_pickle", "a\\b",
+        "c:d", "tab\there", "\xff", "\xc0\xaf", "\xed\xa0\x80"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(variables.add(bad, ones({1})), Error);
   }
   CHECK_THROWS_AS(variables.add(std::string(1025, 'a'), ones({1})), Error);
-  for (const char* good : {"b", "a.b", "files", "größe/weight", "\xf0\x9f\x98\x80", "npy", "a/file"}) {
+  for (const char* good :
+       {"b", "a.b", "files", "größe/weight", "\xf0\x9f\x98\x80", "npy", "a/file"}) {
     CAPTURE(good);
     CHECK_NOTHROW(variables.add(good, ones({1})));
   }
@@ -45,7 +47,8 @@ TEST_CASE("a group is added whole or not at all") {
 }
 
 TEST_CASE("a missing name tells the nearest ones") {
-  const Variables variables{{"up1/weight", ones({1})}, {"up2/weight", ones({1})}, {"bias", ones({1})}};
+  const Variables variables{
+      {"up1/weight", ones({1})}, {"up2/weight", ones({1})}, {"bias", ones({1})}};
   const std::string message = error_of([&] { variables.at("up1/wieght"); });
   CHECK(message.find("'up1/weight'") != std::string::npos);
   CHECK(message.find("'bias'") == std::string::npos);

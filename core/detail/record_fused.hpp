@@ -11,8 +11,8 @@ void differentiate_definition(Pullback& back, const Definition& definition,
   std::vector<Tensor> wanted;
   ((back.wants(index) ? wanted.push_back(back.input(index)) : void()), ...);
   std::vector<Tensor> gradients =
-      grad({value}, wanted, {.create_graph = true, .allow_unused = true,
-                             .grad_outputs = {back.gradient()}});
+      grad({value}, wanted,
+           {.create_graph = true, .allow_unused = true, .grad_outputs = {back.gradient()}});
   std::size_t next = 0;
   ((back.wants(index) ? back.give(index, std::move(gradients[next++])) : void()), ...);
 }

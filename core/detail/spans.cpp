@@ -5,7 +5,8 @@
 namespace mnemo::detail {
 
 void throw_too_many_axes(const char* operation, const Shape& shape) {
-  fail(operation, ": the broadcast to ", shape, " alternates between repeated and own axes more than "
+  fail(operation, ": the broadcast to ", shape,
+       " alternates between repeated and own axes more than "
        "eight times; reshape the tensors first");
 }
 

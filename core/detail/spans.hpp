@@ -14,10 +14,10 @@ template <std::size_t count>
 struct Walk {
   static constexpr std::size_t max_axes = 8;
 
-  std::int64_t run = 1;                    // elements of the innermost run
-  std::array<bool, count> advances{};      // in the run
-  std::size_t axes = 0;                    // outer axes
-  std::int64_t runs = 1;                   // their product
+  std::int64_t run = 1;                // elements of the innermost run
+  std::array<bool, count> advances{};  // in the run
+  std::size_t axes = 0;                // outer axes
+  std::int64_t runs = 1;               // their product
   std::array<std::int64_t, max_axes> lengths{};
   std::array<std::array<std::int64_t, count>, max_axes> strides{};
 

@@ -14,8 +14,8 @@ inline void append(std::string& text, std::string_view part) { text += part; }
 inline void append(std::string& text, const Shape& shape) { text += to_string(shape); }
 inline void append(std::string& text, DType dtype) { text += dtype_name(dtype); }
 template <class Number>
-  requires(std::integral<Number> || std::floating_point<Number>)
-void append(std::string& text, Number number) {
+requires(std::integral<Number> || std::floating_point<Number>) void append(std::string& text,
+                                                                           Number number) {
   char digits[64];
   const char* const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   text.append(digits, static_cast<std::size_t>(end - digits));

@@ -21,7 +21,8 @@ std::int64_t parse_number(const std::string& text, std::int64_t least, std::int6
   }
   if (out_of_range || value < least || value > most) {
     std::string range = "at least " + std::to_string(least);
-    if (most != std::numeric_limits<std::int64_t>::max()) range += ", at most " + std::to_string(most);
+    if (most != std::numeric_limits<std::int64_t>::max())
+      range += ", at most " + std::to_string(most);
     throw CLI::ValidationError("'" + text + "' is out of range: " + range + " is needed");
   }
   return value;

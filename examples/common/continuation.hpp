@@ -20,12 +20,13 @@ inline mnemo::Variables data_state(const mnemo::io::Batches& batches, const mnem
 /// is what is there now. Throws mnemo::Error where --seed or --data ask for something else than what it
 /// was begun with. Another --batch is taken from here on, with a note: the position counts rows, so none
 /// is skipped or repeated.
-inline void expect_same_run(const RunOptions& options, TrainingRun& run, mnemo::io::Batches& batches,
-                            const mnemo::Tensor& data) {
+inline void expect_same_run(const RunOptions& options, TrainingRun& run,
+                            mnemo::io::Batches& batches, const mnemo::Tensor& data) {
   if (options.seed && static_cast<std::uint64_t>(*options.seed) != batches.seed()) {
-    throw mnemo::Error("--seed " + std::to_string(*options.seed) + ": " + run.checkpoint_name() +
-                       " was begun with seed " + std::to_string(batches.seed()) +
-                       "; leave --seed out to go on with it, or begin another run in another --out");
+    throw mnemo::Error(
+        "--seed " + std::to_string(*options.seed) + ": " + run.checkpoint_name() +
+        " was begun with seed " + std::to_string(batches.seed()) +
+        "; leave --seed out to go on with it, or begin another run in another --out");
   }
   if (*run.state().at("data/fingerprint").data<std::uint64_t>() != fingerprint(data)) {
     throw mnemo::Error("--data " + options.data + ": not the data that " + run.checkpoint_name() +

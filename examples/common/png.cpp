@@ -52,7 +52,8 @@ void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> 
   std::filesystem::path unfinished = path;
   unfinished += ".part";
   std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   file.close();
   std::error_code error;
   if (file) std::filesystem::rename(unfinished, path, error);
@@ -87,7 +88,8 @@ void write_png_grid(const std::filesystem::path& path, const mnemo::Tensor& imag
         const std::uint8_t level = grey(*value++);
         for (std::int64_t line = 0; line < scale; ++line) {
           const std::int64_t at = (top + y * scale + line) * total_width + left + x * scale;
-          std::memset(&pixels[static_cast<std::size_t>(at)], level, static_cast<std::size_t>(scale));
+          std::memset(&pixels[static_cast<std::size_t>(at)], level,
+                      static_cast<std::size_t>(scale));
         }
       }
     }

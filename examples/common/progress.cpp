@@ -36,7 +36,8 @@ std::string duration(double seconds) {
   const auto whole = static_cast<long long>(std::min(seconds + 0.5, 3.6e9));
   char text[64];
   if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   } else {
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   }
@@ -104,7 +105,8 @@ void Progress::show() {
     const std::size_t taken = line.size() + text.size() + 5;
     if (columns >= taken + 10) {
       const std::size_t width = std::min<std::size_t>(columns - taken, 40);
-      const auto filled = static_cast<std::size_t>(std::min(share, 1.0) * static_cast<double>(width));
+      const auto filled =
+          static_cast<std::size_t>(std::min(share, 1.0) * static_cast<double>(width));
       line += " [" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
     }
     line = (line + "  " + text).substr(0, columns);

@@ -34,7 +34,7 @@ class Progress {
   Clock::time_point shown_;
   std::int64_t step_;
   std::vector<float> values_;
-  bool pending_ = false;   // an update that has not been shown
+  bool pending_ = false;    // an update that has not been shown
   bool bar_drawn_ = false;  // the cursor stands behind a bar
 };
 

@@ -71,10 +71,11 @@ std::vector<fs::path> files_of_a_run(const fs::path& folder) {
 void add_run_options(CommandLine& command_line, RunOptions& options) {
   constexpr std::int64_t most_batch = 1 << 20;
   constexpr std::int64_t most_threads = 1024;
-  command_line.option("--data", options.data,
-                      "Folder with the files of Fashion-MNIST, or 'synthetic' for a generated data set");
-  command_line.option("--steps", options.steps, "Train until this step, counted from the run's beginning",
-                      1);
+  command_line.option(
+      "--data", options.data,
+      "Folder with the files of Fashion-MNIST, or 'synthetic' for a generated data set");
+  command_line.option("--steps", options.steps,
+                      "Train until this step, counted from the run's beginning", 1);
   command_line.option("--epochs", options.epochs,
                       "Train until this many epochs (" + std::to_string(options.default_epochs) +
                           " if neither this nor --steps is given)",
@@ -89,16 +90,18 @@ void add_run_options(CommandLine& command_line, RunOptions& options) {
                           std::to_string(RunOptions::default_seed) + ", or the checkpoint's)",
                       0);
   command_line.option("--threads", options.threads,
-                      "Threads to compute with (all processors); the results do not depend on it", 1,
-                      most_threads);
+                      "Threads to compute with (all processors); the results do not depend on it",
+                      1, most_threads);
   command_line.option("--out", options.out, "Folder for everything that the run writes");
   command_line.option("--checkpoint-every", options.checkpoint_every,
                       "Save the whole state every N steps, and at the end", 1);
   command_line.option("--keep", options.keep, "Keep the newest N checkpoints; 0 keeps all", 0);
-  command_line.flag("--resume", options.resume,
-                    "Go on from the newest readable checkpoint in --out, or begin if there is none");
-  command_line.flag("--overwrite", options.overwrite,
-                    "Remove an earlier run's checkpoints, losses.csv and pictures from --out first");
+  command_line.flag(
+      "--resume", options.resume,
+      "Go on from the newest readable checkpoint in --out, or begin if there is none");
+  command_line.flag(
+      "--overwrite", options.overwrite,
+      "Remove an earlier run's checkpoints, losses.csv and pictures from --out first");
   command_line.exclusive("--resume", "--overwrite");
 }
 
@@ -144,7 +147,8 @@ void TrainingRun::lock() {
   for (int attempt = 0; ::flock(folder_descriptor_, LOCK_EX | LOCK_NB) != 0; ++attempt) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return;  // a file system without locks
-    if (attempt == 30) throw Error(folder_.string() + ": another process is training in this folder");
+    if (attempt == 30)
+      throw Error(folder_.string() + ": another process is training in this folder");
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
@@ -153,9 +157,10 @@ void TrainingRun::prepare_new() {
   const std::vector<fs::path> files = files_of_a_run(folder_);
   if (files.empty()) return;
   if (!options_.overwrite) {
-    throw Error(folder_.string() + ": holds an earlier run (" + files.back().filename().string() +
-                (files.size() > 1 ? " and " + std::to_string(files.size() - 1) + " more" : "") +
-                "); add --resume to go on with it, --overwrite to remove it, or choose another --out");
+    throw Error(
+        folder_.string() + ": holds an earlier run (" + files.back().filename().string() +
+        (files.size() > 1 ? " and " + std::to_string(files.size() - 1) + " more" : "") +
+        "); add --resume to go on with it, --overwrite to remove it, or choose another --out");
   }
   for (const fs::path& file : files) fs::remove(file);
 }
@@ -169,7 +174,8 @@ void TrainingRun::run_until(std::int64_t last_step) {
          std::to_string(first_step_) + " rows before this step are missing");
   }
   cut_back_to(first_step_);
-  if (!resumed_) save();  // a run that is killed before its first checkpoint has its seed in this one
+  if (!resumed_)
+    save();  // a run that is killed before its first checkpoint has its seed in this one
   progress_ = std::make_unique<Progress>(columns_, first_step_, last_step_);
 }
 

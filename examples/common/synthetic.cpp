@@ -50,8 +50,7 @@ void draw(std::int64_t kind, const float* values, std::uint8_t* pixels) {
     for (std::int64_t column = 0; column < side; ++column) {
       const float dx = static_cast<float>(column) + 0.5f - center_x;
       const float dy = static_cast<float>(row) + 0.5f - center_y;
-      const float edge =
-          distance(kind, cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
+      const float edge = distance(kind, cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
       const float cover = std::clamp(0.5f - edge, 0.0f, 1.0f);
       *pixels++ = static_cast<std::uint8_t>(std::lround(brightness * cover));
     }

@@ -162,7 +162,8 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
   members.reserve(variables.size());
   for (const auto& [name, tensor] : variables) {
     const std::string where = text(path.string(), ": '", name, "'");
-    members.push_back({make_npy_header(tensor.shape(), tensor.dtype(), where), bytes_of(tensor), 0, {}});
+    members.push_back(
+        {make_npy_header(tensor.shape(), tensor.dtype(), where), bytes_of(tensor), 0, {}});
   }
   AtomicFile file(path);
   ZipWriter zip(file);
@@ -183,7 +184,8 @@ void check_names(const StoredArrays& stored) {
   }
 }
 
-void warn_of_others(const StoredArrays& stored, const std::function<void(const std::string&)>& warn) {
+void warn_of_others(const StoredArrays& stored,
+                    const std::function<void(const std::string&)>& warn) {
   if (!warn) return;
   for (const std::string& name : stored.passed_over) {
     warn(text(stored.where, ": '", shown(name), "' is no array; passed over"));

@@ -17,7 +17,8 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
 void check_names(const StoredArrays& stored);
 
 /// Tells of members and files that are no arrays.
-void warn_of_others(const StoredArrays& stored, const std::function<void(const std::string&)>& warn);
+void warn_of_others(const StoredArrays& stored,
+                    const std::function<void(const std::string&)>& warn);
 
 /// Reads all arrays as fresh variables. Throws Error for names that Variables cannot hold.
 Variables read_variables(const StoredArrays& stored, io::Float16 float16);

@@ -262,9 +262,9 @@ std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::
     while (at < pieces.size() && pieces[at].array == i) ++at;
     const StoredArray& array = *arrays[i];
     if (array.crc) {
-      const std::uint32_t crc = array.deflated
-                                    ? pieces[first].crc
-                                    : joined_crc(array, std::span(pieces).subspan(first, at - first));
+      const std::uint32_t crc =
+          array.deflated ? pieces[first].crc
+                         : joined_crc(array, std::span(pieces).subspan(first, at - first));
       if (crc != *array.crc) fail(array.where, ": damaged (its CRC-32 does not match)");
     }
     tensors[i] = decode_npy(array.header, std::move(tensors[i]));

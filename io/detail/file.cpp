@@ -210,8 +210,8 @@ void AtomicFile::write_out(const char* data, std::size_t count) {
 void AtomicFile::start_flushing() {
   const std::uint64_t complete = written_ - written_ % piece_bytes;
   if (complete == flushing_) return;
-  ::sync_file_range(descriptor_, static_cast<off_t>(flushing_), static_cast<off_t>(complete - flushing_),
-                    SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(descriptor_, static_cast<off_t>(flushing_),
+                    static_cast<off_t>(complete - flushing_), SYNC_FILE_RANGE_WRITE);
   flushing_ = complete;
 }
 

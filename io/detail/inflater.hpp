@@ -14,7 +14,8 @@ namespace mnemo::detail {
 class Inflater {
  public:
   /// `where` begins every message.
-  Inflater(const InputFile& file, std::uint64_t begin, std::uint64_t packed, const std::string& where);
+  Inflater(const InputFile& file, std::uint64_t begin, std::uint64_t packed,
+           const std::string& where);
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
   ~Inflater();

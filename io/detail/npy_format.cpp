@@ -18,7 +18,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the elements are written as they are");
 
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t most_axes_read = 64;  // NumPy 2's limit
+constexpr std::size_t most_axes_read = 64;     // NumPy 2's limit
 constexpr std::size_t most_axes_written = 32;  // what NumPy 1 can still read
 constexpr std::size_t alignment = 64;
 
@@ -33,27 +33,27 @@ struct TypeName {
 // What numpy.dtype takes beside a byte order with kind and size: its names, C's, and letters. long is
 // 64 bits wide on every system that this library runs on.
 constexpr TypeName type_names[] = {
-    {"bool", DType::boolean},     {"bool_", DType::boolean},    {"bool8", DType::boolean},
-    {"?", DType::boolean},        {"int8", DType::int8},        {"byte", DType::int8},
-    {"b", DType::int8},           {"int16", DType::int16},      {"short", DType::int16},
-    {"h", DType::int16},          {"int32", DType::int32},      {"intc", DType::int32},
-    {"i", DType::int32},          {"int64", DType::int64},      {"int", DType::int64},
-    {"int_", DType::int64},       {"intp", DType::int64},       {"longlong", DType::int64},
-    {"long", DType::int64},       {"l", DType::int64},          {"q", DType::int64},
-    {"p", DType::int64},          {"uint8", DType::uint8},      {"ubyte", DType::uint8},
-    {"B", DType::uint8},          {"uint16", DType::uint16},    {"ushort", DType::uint16},
-    {"H", DType::uint16},         {"uint32", DType::uint32},    {"uintc", DType::uint32},
-    {"I", DType::uint32},         {"uint64", DType::uint64},    {"uint", DType::uint64},
-    {"uintp", DType::uint64},     {"ulonglong", DType::uint64}, {"ulong", DType::uint64},
-    {"L", DType::uint64},         {"Q", DType::uint64},         {"P", DType::uint64},
-    {"float16", DType::float16},  {"half", DType::float16},     {"e", DType::float16},
-    {"float32", DType::float32},  {"single", DType::float32},   {"f", DType::float32},
-    {"float64", DType::float64},  {"double", DType::float64},   {"float", DType::float64},
-    {"float_", DType::float64},   {"d", DType::float64},        {"b1", DType::boolean},
-    {"i1", DType::int8},          {"i2", DType::int16},         {"i4", DType::int32},
-    {"i8", DType::int64},         {"u1", DType::uint8},         {"u2", DType::uint16},
-    {"u4", DType::uint32},        {"u8", DType::uint64},        {"f2", DType::float16},
-    {"f4", DType::float32},       {"f8", DType::float64},
+    {"bool", DType::boolean},    {"bool_", DType::boolean},    {"bool8", DType::boolean},
+    {"?", DType::boolean},       {"int8", DType::int8},        {"byte", DType::int8},
+    {"b", DType::int8},          {"int16", DType::int16},      {"short", DType::int16},
+    {"h", DType::int16},         {"int32", DType::int32},      {"intc", DType::int32},
+    {"i", DType::int32},         {"int64", DType::int64},      {"int", DType::int64},
+    {"int_", DType::int64},      {"intp", DType::int64},       {"longlong", DType::int64},
+    {"long", DType::int64},      {"l", DType::int64},          {"q", DType::int64},
+    {"p", DType::int64},         {"uint8", DType::uint8},      {"ubyte", DType::uint8},
+    {"B", DType::uint8},         {"uint16", DType::uint16},    {"ushort", DType::uint16},
+    {"H", DType::uint16},        {"uint32", DType::uint32},    {"uintc", DType::uint32},
+    {"I", DType::uint32},        {"uint64", DType::uint64},    {"uint", DType::uint64},
+    {"uintp", DType::uint64},    {"ulonglong", DType::uint64}, {"ulong", DType::uint64},
+    {"L", DType::uint64},        {"Q", DType::uint64},         {"P", DType::uint64},
+    {"float16", DType::float16}, {"half", DType::float16},     {"e", DType::float16},
+    {"float32", DType::float32}, {"single", DType::float32},   {"f", DType::float32},
+    {"float64", DType::float64}, {"double", DType::float64},   {"float", DType::float64},
+    {"float_", DType::float64},  {"d", DType::float64},        {"b1", DType::boolean},
+    {"i1", DType::int8},         {"i2", DType::int16},         {"i4", DType::int32},
+    {"i8", DType::int64},        {"u1", DType::uint8},         {"u2", DType::uint16},
+    {"u4", DType::uint32},       {"u8", DType::uint64},        {"f2", DType::float16},
+    {"f4", DType::float32},      {"f8", DType::float64},
 };
 
 std::optional<DType> find_type(std::string_view name) {
@@ -68,7 +68,8 @@ std::string_view refused_kind(std::string_view name) {
   if (name.empty()) return "an empty dtype";
   if (name.find_first_of(",()") != std::string_view::npos) return "a structured type";
   if (name.starts_with("object")) return "Python objects, which only unpickling could read";
-  if (name.starts_with("complex") || name == "F" || name == "D" || name == "G") return "complex numbers";
+  if (name.starts_with("complex") || name == "F" || name == "D" || name == "G")
+    return "complex numbers";
   if (name.starts_with("datetime") || name.starts_with("timedelta")) return "dates or times";
   if (name.starts_with("str") || name.starts_with("unicode")) return "text";
   if (name.starts_with("void")) return "a structured type";
@@ -80,9 +81,11 @@ std::string_view refused_kind(std::string_view name) {
     case 'O': return "Python objects, which only unpickling could read";
     case 'c': return name == "c" ? "text" : "complex numbers";
     case 'U': return "text";
-    case 'S': case 'a': return "text (bytes)";
+    case 'S':
+    case 'a': return "text (bytes)";
     case 'V': return "a structured type";
-    case 'M': case 'm': return "dates or times";
+    case 'M':
+    case 'm': return "dates or times";
     default: return "an unknown type";
   }
 }
@@ -91,7 +94,8 @@ void read_descr(const Literal& literal, NpyHeader& header, const std::string& wh
   const std::string* const text = literal.as<std::string>();
   if (!text) {
     const bool fields = literal.as<Literal::List>() || literal.as<Literal::Dict>();
-    fail(where, ": the dtype is ", fields || literal.as<Literal::Tuple>() ? "a structured type" : "no text",
+    fail(where, ": the dtype is ",
+         fields || literal.as<Literal::Tuple>() ? "a structured type" : "no text",
          "; only bool, integers, float16, float32 and float64 can be read");
   }
   std::string_view name = *text;
@@ -191,29 +195,30 @@ void transpose(const Shape& shape, const Word* from, Word* to) {
   const std::int64_t row_tiles = (rows + tile - 1) / tile;
   parallel_range(between * row_tiles, std::max<std::int64_t>(1, grain / (tile * columns + 1)),
                  [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) {
-      // The index of the axes between counts in C order in `to`, in Fortran order in `from`.
-      std::int64_t c_index = block / row_tiles;
-      const std::int64_t to_middle = c_index * columns;
-      std::int64_t from_middle = 0;
-      std::int64_t stride = from_column;
-      for (std::size_t axis = rank - 2; axis > 0; --axis) {
-        stride /= shape[axis];
-        from_middle += c_index % shape[axis] * stride;
-        c_index /= shape[axis];
-      }
-      const std::int64_t first = block % row_tiles * tile;
-      const std::int64_t last = std::min(first + tile, rows);
-      for (std::int64_t left = 0; left < columns; left += tile) {
-        const std::int64_t right = std::min(left + tile, columns);
-        for (std::int64_t row = first; row < last; ++row) {
-          for (std::int64_t column = left; column < right; ++column) {
-            to[row * to_row + to_middle + column] = from[column * from_column + from_middle + row];
-          }
-        }
-      }
-    }
-  });
+                   for (std::int64_t block = begin; block < end; ++block) {
+                     // The index of the axes between counts in C order in `to`, in Fortran order in `from`.
+                     std::int64_t c_index = block / row_tiles;
+                     const std::int64_t to_middle = c_index * columns;
+                     std::int64_t from_middle = 0;
+                     std::int64_t stride = from_column;
+                     for (std::size_t axis = rank - 2; axis > 0; --axis) {
+                       stride /= shape[axis];
+                       from_middle += c_index % shape[axis] * stride;
+                       c_index /= shape[axis];
+                     }
+                     const std::int64_t first = block % row_tiles * tile;
+                     const std::int64_t last = std::min(first + tile, rows);
+                     for (std::int64_t left = 0; left < columns; left += tile) {
+                       const std::int64_t right = std::min(left + tile, columns);
+                       for (std::int64_t row = first; row < last; ++row) {
+                         for (std::int64_t column = left; column < right; ++column) {
+                           to[row * to_row + to_middle + column] =
+                               from[column * from_column + from_middle + row];
+                         }
+                       }
+                     }
+                   }
+                 });
 }
 
 template <class Visit>
@@ -247,7 +252,8 @@ std::size_t npy_header_size(std::span<const std::byte> start, const std::string&
   length |= static_cast<std::size_t>(byte(start, 10)) << 16;
   length |= static_cast<std::size_t>(byte(start, 11)) << 24;
   if (length > npy_most_header_bytes) {
-    fail(where, ": a header of ", length, " bytes; at most ", npy_most_header_bytes, " can be read");
+    fail(where, ": a header of ", length, " bytes; at most ", npy_most_header_bytes,
+         " can be read");
   }
   return 12 + length;
 }
@@ -266,7 +272,7 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& 
   const Literal* shape = nullptr;
   for (const auto& [key, value] : dict->items) {
     const std::string* const name = key.as<std::string>();
-    const Literal** const place = !name                     ? nullptr
+    const Literal** const place = !name                      ? nullptr
                                   : *name == "descr"         ? &descr
                                   : *name == "fortran_order" ? &order
                                   : *name == "shape"         ? &shape
@@ -275,7 +281,11 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& 
     *place = &value;  // of equal keys, Python takes the last one
   }
   if (!descr || !order || !shape) {
-    fail(where, ": the header has no '", !descr ? "descr" : !order ? "fortran_order" : "shape", "'");
+    fail(where, ": the header has no '",
+         !descr   ? "descr"
+         : !order ? "fortran_order"
+                  : "shape",
+         "'");
   }
   NpyHeader header;
   header.header_bytes = size;
@@ -291,7 +301,10 @@ std::string make_npy_header(const Shape& shape, DType dtype, const std::string& 
     fail(where, ": a tensor of ", shape.rank(), " axes; NumPy holds at most ", most_axes_written);
   }
   std::string kind(1, item_size(dtype) == 1 ? '|' : '<');
-  kind += dtype == DType::boolean ? 'b' : dtype >= DType::float16 ? 'f' : dtype >= DType::uint8 ? 'u' : 'i';
+  kind += dtype == DType::boolean   ? 'b'
+          : dtype >= DType::float16 ? 'f'
+          : dtype >= DType::uint8   ? 'u'
+                                    : 'i';
   kind += static_cast<char>('0' + item_size(dtype));
   std::string header = text("{'descr': '", kind, "', 'fortran_order': False, 'shape': (");
   for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
@@ -330,7 +343,8 @@ Tensor decode_npy(const NpyHeader& header, Tensor raw) {
   Tensor result(header.shape, header.dtype);
   with_word(item_size(header.dtype), [&](auto word) {
     using Word = decltype(word);
-    transpose(header.shape, static_cast<const Word*>(raw.raw()), static_cast<Word*>(result.mutable_raw()));
+    transpose(header.shape, static_cast<const Word*>(raw.raw()),
+              static_cast<Word*>(result.mutable_raw()));
   });
   return result;
 }

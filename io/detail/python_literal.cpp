@@ -7,7 +7,7 @@
 namespace mnemo::detail {
 namespace {
 
-constexpr int deepest = 16;            // no supported header nests deeper than two
+constexpr int deepest = 16;               // no supported header nests deeper than two
 constexpr std::size_t most_items = 4096;  // of all kinds together
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -87,7 +87,8 @@ class Parser {
     if (name == "False") return {false};
     if (name == "None") return {Literal::None{}};
     const bool raw = name == "r" || name == "R";
-    if ((raw || name == "u" || name == "U") && (peek() == '\'' || peek() == '"')) return strings(raw);
+    if ((raw || name == "u" || name == "U") && (peek() == '\'' || peek() == '"'))
+      return strings(raw);
     at_ = start;
     bad("has an unknown word");
   }
@@ -162,7 +163,8 @@ class Parser {
     const bool zero = integer.value == 0 && !integer.overflow;
     if (base == 10 && text_[start] == '0' && !zero) bad("has a number with leading zeros");
     if (peek() == 'L' || peek() == 'l') ++at_;  // Python 2's long
-    if (is_letter(peek()) || is_digit(peek()) || peek() == '.') bad("has a number that is no integer");
+    if (is_letter(peek()) || is_digit(peek()) || peek() == '.')
+      bad("has a number that is no integer");
     if (negative) integer.value = -integer.value;
     return {integer};
   }

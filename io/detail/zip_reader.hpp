@@ -9,12 +9,12 @@ namespace mnemo::detail {
 
 /// A member of a zip archive, as the central directory describes it.
 struct ZipMember {
-  std::string name;           ///< UTF-8
-  std::uint64_t header = 0;   ///< where its local header begins
-  std::uint64_t begin = 0;    ///< where its data begins
-  std::uint64_t packed = 0;   ///< bytes of data in the file
-  std::uint64_t size = 0;     ///< bytes when unpacked
-  std::uint32_t crc = 0;      ///< CRC-32 of the unpacked bytes
+  std::string name;          ///< UTF-8
+  std::uint64_t header = 0;  ///< where its local header begins
+  std::uint64_t begin = 0;   ///< where its data begins
+  std::uint64_t packed = 0;  ///< bytes of data in the file
+  std::uint64_t size = 0;    ///< bytes when unpacked
+  std::uint32_t crc = 0;     ///< CRC-32 of the unpacked bytes
   bool deflated = false;
 };
 

@@ -23,10 +23,13 @@ using std::uint32_t;
 using std::uint64_t;
 
 bool is_ascii(const std::string& name) {
-  return std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-uint32_t narrow(uint64_t value) { return value < in_zip64 ? static_cast<uint32_t>(value) : in_zip64; }
+uint32_t narrow(uint64_t value) {
+  return value < in_zip64 ? static_cast<uint32_t>(value) : in_zip64;
+}
 
 /// The part that the local and the central header share: from "version needed" to the extra field's
 /// length.

@@ -16,8 +16,8 @@ class ZipWriter {
 
   struct Member {
     std::string name;
-    std::uint32_t crc = 0;    ///< of the unpacked bytes
-    std::uint64_t size = 0;   ///< of the unpacked bytes
+    std::uint32_t crc = 0;   ///< of the unpacked bytes
+    std::uint64_t size = 0;  ///< of the unpacked bytes
     bool deflated = false;
   };
   /// `pieces` are the member's bytes as they go into the file. Those of stored members begin at a

@@ -9,7 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const MemoryFile file;
   try {
-    const mnemo::Tensor tensor = mnemo::io::read_npy(file.with(data, size), mnemo::io::Float16::keep);
+    const mnemo::Tensor tensor =
+        mnemo::io::read_npy(file.with(data, size), mnemo::io::Float16::keep);
     if (tensor.bytes() > size || tensor.rank() > 32) return 0;
     std::string copy = mnemo::detail::make_npy_header(tensor.shape(), tensor.dtype(), "copy");
     copy.append(static_cast<const char*>(tensor.raw()), tensor.bytes());

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t read_bytes = 0;
   bool read = false;
   try {
-    read_bytes = mnemo::io::read(path, {.float16 = mnemo::io::Float16::keep, .warn = nullptr}).bytes();
+    read_bytes =
+        mnemo::io::read(path, {.float16 = mnemo::io::Float16::keep, .warn = nullptr}).bytes();
     read = true;
   } catch (const mnemo::Error&) {
   }
