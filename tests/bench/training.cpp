@@ -35,6 +35,29 @@ struct Mlp {
   }
 };
 
+struct Convnet {
+  nn::Sequential net{{{"conv1", nn::Conv2d(1, 32, {.kernel = 3, .padding = 1}, any())},
+                      {"relu1", nn::ReLU()},
+                      {"pool1", nn::MaxPool2d({.kernel = 2})},
+                      {"conv2", nn::Conv2d(32, 64, {.kernel = 3, .padding = 1}, any())},
+                      {"relu2", nn::ReLU()},
+                      {"pool2", nn::MaxPool2d({.kernel = 2})},
+                      {"flat", nn::Flatten()},
+                      {"dense1", nn::Dense(3136, 128, any())},
+                      {"relu3", nn::ReLU()},
+                      {"dense2", nn::Dense(128, 10, any())}}};
+  optim::Adam adam{net.parameters(), {.learning_rate = 1e-3}};
+  Tensor x = fixed({64, 1, 28, 28}, 100, 0, 1);
+  Tensor labels = cyclic_labels(64, 10);
+
+  Convnet() { fill_parameters(net.parameters(), 1); }
+  Tensor step() {
+    Tensor loss = nn::cross_entropy(net(x), labels);
+    adam.step(grad(loss, net.parameters()));
+    return loss;
+  }
+};
+
 nn::Sequential make_generator() {
   return {{"project", nn::Dense(100, 6272, any())},
           {"grid", nn::Reshape({128, 7, 7})},
@@ -184,6 +207,7 @@ double startup() { return Mlp().step().item(); }
 std::vector<Workload> training_workloads() {
   return {
       {{"mlp_step"}, [] { train<Mlp>("mlp_step", ".loss"); }},
+      {{"convnet_step"}, [] { train<Convnet>("convnet_step", ".loss"); }},
       {{"dcgan_step"}, [] { train<Dcgan>("dcgan_step", ".D+G.loss", true); }},
       {{"dcgan_step_unfrozen"}, [] { train<Dcgan>("dcgan_step_unfrozen", ".D+G.loss", false); }},
       {{"wgan_gp_step"}, [] { train<WganGp>("wgan_gp_step", ".loss"); }},
