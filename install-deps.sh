@@ -6,7 +6,7 @@ set -eu
 build="g++ cmake ninja-build pkg-config libopenblas-dev libxtensor-dev libxsimd-dev zlib1g-dev"
 examples="libpng-dev libcli11-dev dataset-fashion-mnist"
 tests="doctest-dev python3 python3-numpy python3-matplotlib binutils"
-development="git make clang clang-format clang-tidy libclang-rt-14-dev ccache gcovr doxygen graphviz"
+development="git make clang clang-format clang-tidy libclang-rt-14-dev ccache gcovr doxygen graphviz python3-torch"
 
 usage() {
   cat <<END

@@ -174,10 +174,10 @@ class Source:
 
 
 class told:
-    """Turns whatever reading a tensor throws into a Failure that names file and tensor."""
+    """Turns whatever reading throws into a Failure that names the file and, if given, the tensor."""
 
-    def __init__(self, path, name):
-        self._where = f"{printable(path)}: {printable(name)}"
+    def __init__(self, path, name=None):
+        self._where = printable(path) + (f": {printable(name)}" if name is not None else "")
 
     def __enter__(self):
         return self
@@ -244,7 +244,6 @@ def choose(source, patterns):
 
 
 def guess(name, names):
-    import difflib
     near = difflib.get_close_matches(name, list(names), 3, 0.5)
     near = near or [n for n in names if n.endswith("/" + name)][:3]
     return "; did you mean " + " or ".join(printable(n) for n in near) + "?" if near else ""

@@ -26,8 +26,8 @@ taken too), so that neither framework is needed here:
     state = convert.from_keras(variables, pictures={"score": ("in", (128, 7, 7))})
     for v in model.weights: v.assign(convert.to_keras(state, variables, pictures=...)[v.path])
 
-As a command, between files (PyTorch's need torch and are opened with weights_only; safetensors need
-the package safetensors): convert.py --help.
+As a command, between files (PyTorch's need torch and are opened with weights_only): convert.py
+--help.
 """
 import argparse
 import os
@@ -55,6 +55,7 @@ def _beside(name):
 
 
 files = _beside("checkpoint")
+safetensors_file = _beside("safetensors_file")
 Failure = files.Failure
 
 
@@ -124,10 +125,12 @@ def parameter_names(state_dict):
     return [name for name in state_dict if name.split(".")[-1] not in BUFFERS]
 
 
-def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None):
+def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None, skipped=False):
     """The state of a PyTorch optimizer, kept there by position, under mnemo's names: `step`,
     `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's. PyTorch counts the
-    steps of each parameter, mnemo those that a parameter missed (`skipped/up1/weight`, for Adam).
+    steps of each parameter, mnemo those that a parameter missed (`skipped/up1/weight`, for Adam):
+    an optimizer of mnemo's made with MissingGradient::skip has them (`skipped=True`), another one
+    has not; where a parameter did miss steps they are written in any case.
 
     `names` are those of the optimizer's parameters in their order. A parameter without state yet
     gets zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count
@@ -159,9 +162,9 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None):
             like = next(iter(found.values())).dtype
             state[f"{word}/{name}"] = found[word, name] if (word, name) in found else \
                 np.zeros(shapes[name], like)
-    if "exp_avg_sq" in words:
-        for name in names:
-            state[f"skipped/{name}"] = np.array(taken - steps.get(name, 0), np.int64)
+    missed = {name: np.array(taken - steps.get(name, 0), np.int64) for name in names if steps}
+    if "exp_avg_sq" in words and (skipped or any(missed.values())):
+        state.update(under("skipped", missed))
     elif len(set(steps.values())) > 1:
         raise Failure(f"the parameters have different step counts: {sorted(set(steps.values()))}")
     return state
@@ -232,26 +235,25 @@ def _rates_from_torch(param_groups, groups):
 # ------------------------------------------------------------------------------------------ Keras
 # Keras keeps images and kernels with the channels last: dense [in, out], convolution [kh, kw, in,
 # out], transposed convolution [kh, kw, out, in]; mnemo [out, in], [out, in, kh, kw], [in, out, kh,
-# kw]. So in every case the axes are reversed in the channels and kept in the kernel.
+# kw]. So in every case the two last axes change places and come first.
 
 KERAS_WORDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
-               "moving_variance": "running_var", "bias": "bias"}
+               "moving_variance": "running_var", "bias": "bias", "embeddings": "weight",
+               "scale": "weight"}
 KERAS_MOMENTS = {"momentum": "exp_avg", "velocity": "exp_avg_sq", "velocity_hat": "max_exp_avg_sq"}
 
 
 def _turn(array, path):
-    if array.ndim < 2:
+    """A Keras kernel in mnemo's layout; everything else (also embeddings) is the same in both."""
+    if array.ndim < 2 or path.split("/")[-1] == "embeddings":
         return array
-    if array.ndim == 2:
-        return array.T
-    if array.ndim == 4:
-        return array.transpose(3, 2, 0, 1)
-    raise Failure(
-        f"{path}: a kernel of shape {list(array.shape)} is neither dense nor a 2-d convolution")
+    return array.transpose(array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
 
 
-def _turn_back(array):
-    return array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+def _turn_back(array, path):
+    if array.ndim < 2 or path.split("/")[-1] == "embeddings":
+        return array
+    return array.transpose(*range(2, array.ndim), 1, 0)
 
 
 def _reorder(array, layer, pictures, back):
@@ -317,7 +319,7 @@ def to_keras(state, like, pictures=None):
         if name not in state:
             raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
         layer = name.rsplit("/", 1)[0]
-        array = _turn_back(_reorder(as_array(state[name]), layer, pictures or {}, back=True))
+        array = _turn_back(_reorder(as_array(state[name]), layer, pictures or {}, back=True), path)
         if array.shape != tuple(like[path].shape):
             raise Failure(f"{path}: has the shape {list(like[path].shape)}, {name} turned "
                           f"{list(array.shape)}")
@@ -329,6 +331,8 @@ def _keras_moments(variables, model):
     """Path of an optimizer's variable to its mnemo name, the Keras path of its parameter, and its
     word."""
     stems = {path.replace("/", "_"): path for path in model}
+    if len(stems) != len(model):
+        raise Failure("two variables of the Keras model have moments of one name")
     names = _keras_layers(model)
     found = {}
     for path in variables:
@@ -348,19 +352,16 @@ def _keras_moments(variables, model):
 def adam_from_keras(variables, model, pictures=None):
     """A Keras Adam's variables (path to array) under mnemo's names; `model` has the paths of the
     model's variables. Keras adds epsilon before the bias correction, mnemo and PyTorch after it (as
-    in the paper): for nearly equal steps, an epsilon of 1e-7 there is one of 1e-7 / sqrt(1 -
-    beta2^step) here."""
+    in the paper): step number t is the same where epsilon here is the one there / sqrt(1 -
+    beta2^t)."""
     state = {}
     for path, (name, parameter) in _keras_moments(variables, model).items():
         array = as_array(variables[path])
         if parameter is None:
             state[name] = array.astype(np.int64 if name == "step" else np.float64)
         else:
-            word, weight = name.split("/", 1)
-            layer = weight.rsplit("/", 1)[0]
-            state[name] = _reorder(_turn(array, path), layer, pictures or {}, back=False)
-            if word == "exp_avg":
-                state["skipped/" + weight] = np.array(0, np.int64)
+            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
+            state[name] = _reorder(_turn(array, parameter), layer, pictures or {}, back=False)
     return state
 
 
@@ -373,7 +374,7 @@ def adam_to_keras(state, like, model, pictures=None):
         array = as_array(state[name])
         if parameter is not None:
             layer = name.split("/", 1)[1].rsplit("/", 1)[0]
-            array = _turn_back(_reorder(array, layer, pictures or {}, back=True))
+            array = _turn_back(_reorder(array, layer, pictures or {}, back=True), parameter)
             array = np.array(array, order="C")
         found[path] = array
     return found
@@ -433,10 +434,13 @@ def command_from_torch(options):
     state = under(options.prefix,
                   model_from_torch(model)) if options.prefix else model_from_torch(model)
     if options.optimizer:
+        group = (options.prefix + "_" if options.prefix else "") + "optimizer"
+        there = read(options.into) if options.into else {}
         found = optimizer_from_torch(load_torch(options.optimizer, options.trusted),
                                      parameter_names(model),
-                                     {name: tensor.shape for name, tensor in model.items()})
-        state.update(under((options.prefix + "_" if options.prefix else "") + "optimizer", found))
+                                     {name: tensor.shape for name, tensor in model.items()},
+                                     skipped=any(n.startswith(group + "/skipped/") for n in there))
+        state.update(under(group, found))
     write(options.out, merged(options.into, state) if options.into else state)
 
 
@@ -457,25 +461,21 @@ def command_to_torch(options):
 
 
 def command_from_safetensors(options):
-    import safetensors.numpy
-    try:
-        state = safetensors.numpy.load_file(options.file)
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise Failure(f"{options.file}: {error}") from None
+    with files.told(options.file):
+        state = safetensors_file.read(options.file)
     if not options.keep_names:
         state = model_from_torch(state)
     write(options.out, under(options.prefix, state) if options.prefix else state)
 
 
 def command_to_safetensors(options):
-    import safetensors.numpy
     state = read(options.file)
     if options.prefix:
         state = below(options.prefix, state)
     if not options.keep_names:
         state = {name.replace("/", "."): array for name, array in state.items()}
-    state = {name: np.array(array, order="C") for name, array in state.items()}
-    data = safetensors.numpy.save(state)
+    with files.told(options.file):
+        data = safetensors_file.encoded(state)
     files.replace_file(options.out, lambda file: file.write(data))
     print(f"{options.out}: {len(state)} tensors")
 
