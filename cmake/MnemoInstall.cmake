@@ -61,7 +61,8 @@ install(FILES ${PROJECT_BINARY_DIR}/mnemo.pc DESTINATION ${pc_dir})
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/io/inspect.py DESTINATION ${CMAKE_INSTALL_BINDIR}
         RENAME mnemo-inspect)
 install(FILES ${PROJECT_SOURCE_DIR}/io/checkpoint.py ${PROJECT_SOURCE_DIR}/io/convert.py
-              ${PROJECT_SOURCE_DIR}/io/inspect_plot.py ${PROJECT_SOURCE_DIR}/io/safetensors_file.py
+              ${PROJECT_SOURCE_DIR}/io/inspect_plot.py ${PROJECT_SOURCE_DIR}/io/inspect_run.py
+              ${PROJECT_SOURCE_DIR}/io/safetensors_file.py
         DESTINATION ${CMAKE_INSTALL_DATADIR}/mnemo/python)
 
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)

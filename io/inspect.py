@@ -298,12 +298,13 @@ def command_plot(options):
         raise files.Failure(f"{files.printable(out)}: a picture ends in .png, .pdf or .svg")
     need("matplotlib", "matplotlib")
     plots = beside("inspect_plot")
+    plots.run = beside("inspect_run")
     checkpoints = [(files.number_in(path), files.Source(path))
                    for path in plots.spread(paths, options.checkpoints)]
     for _, source in checkpoints:
         files.choose(source, options.only)
     page = plots.Page(title or files.printable(" ".join(map(os.path.basename, options.files))[:80]),
-                      checkpoints, len(paths), losses, pictures, options.only, options.rows)
+                      checkpoints, len(paths), losses, pictures, options.only, options.rows, options.betas)
     files.replace_file(out, lambda file: page.write(file, kind))
     print(f"{files.printable(out)}: {page.summary()}")
     return 0
@@ -396,9 +397,19 @@ def parser():
                       help="only these weights; * and ? are wildcards; may be repeated")
     plot.add_argument("--rows", metavar="N", type=int, default=40, help="at most so many rows of "
                       "histograms (default 40)")
+    plot.add_argument("--betas", metavar=("B1", "B2"), type=decay, nargs=2, default=[0.9, 0.999],
+                      help="Adam's, which a checkpoint does not hold, for the correction of its "
+                      "moments (default 0.9 0.999)")
     plot.add_argument("--checkpoints", metavar="N", type=int, default=6,
                       help="at most so many checkpoints, spread evenly (default 6)")
     return top
+
+
+def decay(text):
+    value = float(text)
+    if not 0 <= value < 1:
+        raise ValueError(text)
+    return value
 
 
 def main(arguments=None):

@@ -4,18 +4,14 @@ import math
 import os
 import unittest
 
+import matplotlib.image
 import numpy as np
 
 from inspect_test import InFolder, TOOL, run, training_state
 
-try:
-    import matplotlib.image
-    PLOTS = TOOL.beside("inspect_plot")
-except ImportError:
-    PLOTS = None
+PLOTS, RUN = TOOL.beside("inspect_plot"), TOOL.beside("inspect_run")
 
 
-@unittest.skipUnless(PLOTS, "matplotlib is not installed")
 class Plotting(InFolder):
     def plot(self, *arguments):
         """Runs the command; returns the picture and what was printed."""
@@ -58,7 +54,7 @@ class Plotting(InFolder):
         picture, out = self.plot(folder)
         self.assertTrue(out.startswith(os.path.join(folder, "report.png")))
         self.assertIn("3 of 3 checkpoints", out)
-        self.assertIn("losses, 8 sample pictures", out)
+        self.assertIn("losses, 10 sample pictures", out)
         again, _ = self.plot(folder)  # its own page is no sample picture
         np.testing.assert_array_equal(picture, again)
 
@@ -98,39 +94,83 @@ class Plotting(InFolder):
         self.refused("plot", first, "-o", self.path("no/such/folder/x.png"))
         self.refused("plot", self.path("missing.npz"), "-o", self.path("x.png"))
         self.refused("plot", first, "--only", "nothing/like/it", "-o", self.path("x.png"))
+        with self.assertRaises(SystemExit):
+            run("plot", first, "--betas", "0.9", "1.0")
         os.mkdir(self.path("empty"))
         self.refused("plot", self.path("empty"), "-o", self.path("x.png"))
         self.assertEqual([n for n in os.listdir(self.folder) if ".png" in n], [])
 
 
-@unittest.skipUnless(PLOTS, "matplotlib is not installed")
 class Judging(unittest.TestCase):
-    def verdict(self, discriminator, generator):
-        axes = PLOTS.plt.figure().subplots()
-        steps = list(range(1, len(discriminator) + 1))
-        PLOTS.draw_losses(axes, {"damaged": 0, "columns": {
-            "step": steps, "discriminator_loss": discriminator, "generator_loss": generator}})
-        PLOTS.plt.close("all")
-        return axes.get_title(loc="left")
+    def verdict(self, discriminator, generator, weights=(), damaged=0):
+        return RUN.judge({"damaged": damaged, "columns": {
+            "step": list(range(1, len(discriminator) + 1)), "discriminator_loss": discriminator,
+            "generator_loss": generator}}, weights)
 
-    def test_a_discriminator_that_has_won(self):
-        self.assertIn("has won", self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50))
-        self.assertIn("balanced", self.verdict([1.4] * 50 + [0.8] * 50, [0.7] * 50 + [1.5] * 50))
-        self.assertIn("only guesses", self.verdict([1.39] * 100, [0.69] * 100))
+    def expect(self, verdict, bad, headline, *reasons):
+        self.assertEqual(verdict.bad, bad)
+        self.assertIn(headline, verdict.headline)
+        for reason in reasons:
+            self.assertIn(reason, "\n".join(verdict.reasons))
+
+    def test_a_game_of_two(self):
+        self.expect(self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50), True, "has won",
+                    "last tenth: 0.02", "99.005 %", "since step 51", "0.034 % of being real")
+        self.expect(self.verdict([1.4] * 50 + [0.2] * 50, [0.7] * 100), True, "far ahead")
+        self.expect(self.verdict([1.4] * 50 + [0.8] * 50, [0.7] * 50 + [1.5] * 50), False,
+                    "Balanced", "67.0 %")
+        self.expect(self.verdict([1.39] * 100, [0.69] * 100), None, "only guesses")
+        self.expect(self.verdict([0.01] * 50 + [0.8] * 50, [1.0] * 100), False, "Balanced")
+        self.expect(self.verdict([0.5] * 90 + [5.0, 0.5, 0.5] * 10, [3.0] * 120), True, "Unstable",
+                    "above 5")
+        self.expect(self.verdict([0.01], [1.0], damaged=2), True, "has won", "2 damaged lines")
+
+    def test_other_runs(self):
+        def judged(**columns):
+            steps = list(range(len(next(iter(columns.values())))))
+            return RUN.judge({"damaged": 0, "columns": {"step": steps, **columns}}, [])
+        falls = [2.0 / (1 + i / 10) for i in range(100)]
+        self.expect(judged(loss=falls, accuracy=falls[::-1]), False, "Learning: loss has fallen",
+                    "accuracy: 0.")
+        self.expect(judged(loss=falls[::-1]), True, "Not learning")
+        self.expect(judged(loss=[1.0, float("nan")]), True, "diverged", "first at step 1")
+        self.expect(judged(distance=falls), None, "No alarm", "distance: 1.")
+        self.assertEqual(RUN.judge(None, []).headline, "")
+
+    def test_weights(self):
+        weight = RUN.Weight("net/up1")
+        weight.silent = [(0, 1, 64), (1, 7, 64)]
+        self.expect(self.verdict([0.9] * 9, [1.0] * 9, [weight]), False, "Balanced",
+                    "7 of 64 slices of net/up1 (axis 1)")
+        weight.nonfinite = 3
+        self.expect(self.verdict([0.9] * 9, [1.0] * 9, [weight]), True, "diverged",
+                    "net/up1: 3 elements not finite")
+
+    def test_adams_step_is_that_of_the_formula(self):
+        random, betas, rate = np.random.default_rng(3), (0.5, 0.9), 0.02
+        p, m, v = np.zeros(500), np.zeros(500), np.zeros(500)
+        for t in range(1, 8):
+            g = random.normal(size=500)
+            m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+            change = rate * m / (1 - betas[0]**t) / (np.sqrt(v / (1 - betas[1]**t)) + 1e-8)
+            p -= change
+        np.testing.assert_allclose(RUN.adam_step(m, v, 7, rate, betas),
+                                   np.percentile(np.abs(change), (5, 50, 95)), rtol=1e-12)
+        self.assertIsNone(RUN.adam_step(m, v, 0, rate, betas))
 
     def test_slices_without_gradient(self):
-        second = np.random.default_rng(1).random((6, 4, 3, 3)) + 0.5
-        self.assertEqual(PLOTS.silent_slices(second), [(0, 0, 6), (1, 0, 4)])
-        second[2] *= 1e-12
-        second[5] = 0
-        second[:, 1] = 0
-        self.assertEqual(PLOTS.silent_slices(second), [(0, 2, 6), (1, 1, 4)])
+        first = np.random.default_rng(1).random((6, 4, 3, 3)) - 0.5
+        self.assertEqual(RUN.silent_slices(first), [(0, 0, 6), (1, 0, 4)])
+        first[2] *= 1e-12
+        first[5] = 0
+        first[:, 1] = 0
+        self.assertEqual(RUN.silent_slices(first), [(0, 2, 6), (1, 1, 4)])
 
     def test_moments_find_their_weights(self):
         weights = {
             "generator/up1/weight": (3, 4), "discriminator/up1/weight": (3, 4), "net/w": (2,)
         }
-        owner = PLOTS.owner
+        owner = RUN.owner
         self.assertEqual(owner("generator_optimizer", "up1/weight", (3, 4), weights),
                          "generator/up1/weight")
         self.assertEqual(owner("discriminator_optimizer", "up1/weight", (3, 4), weights),
