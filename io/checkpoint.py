@@ -174,7 +174,7 @@ class Source:
 
 
 class told:
-    """Turns whatever reading throws into a Failure that names the file and, if given, the tensor."""
+    """Turns what reading throws into a Failure that names the file and, if given, the tensor."""
 
     def __init__(self, path, name=None):
         self._where = printable(path) + (f": {printable(name)}" if name is not None else "")

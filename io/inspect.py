@@ -304,7 +304,8 @@ def command_plot(options):
     for _, source in checkpoints:
         files.choose(source, options.only)
     page = plots.Page(title or files.printable(" ".join(map(os.path.basename, options.files))[:80]),
-                      checkpoints, len(paths), losses, pictures, options.only, options.rows, options.betas)
+                      checkpoints, len(paths), losses, pictures, options.only,
+                      options.rows, options.betas)
     files.replace_file(out, lambda file: page.write(file, kind))
     print(f"{files.printable(out)}: {page.summary()}")
     return 0

@@ -214,8 +214,9 @@ def draw_curves(axes, columns, names, label, logarithmic=False):
                       label=f"{name} (thick: mean of {window})")
     if logarithmic:
         axes.set_yscale("log")
-        axes.margins(y=0.25)  # room for the legend
-        low, high = axes.get_ylim()
+        drawn = np.concatenate([line.get_ydata() for line in axes.lines] or [np.ones(1)])
+        low, high = (np.percentile(drawn, 0.5) / 2, drawn.max() * 4) if len(drawn) else (1, 10)
+        axes.set_ylim(low, high)  # single values far below may leave it; above is the legend
         if high < 100 * low:
             axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
@@ -253,8 +254,8 @@ def draw_samples(grid, pictures):
 
 
 def draw_steps(axes, weights, colours, betas):
-    """How far Adam moves each layer, see adam_step; with g the gradient, a step is near the learning
-    rate where all gradients of an element agree, and near 0 where they are noise."""
+    """How far Adam moves each layer, see adam_step; a step is near the learning rate where
+    all gradients of an element agree, and near 0 where they are noise."""
     count = len(colours)
     for at, weight in enumerate(weights):
         for i, percentiles in enumerate(weight.steps):

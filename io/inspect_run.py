@@ -1,6 +1,6 @@
-"""What the numbers of a run say, for `mnemo-inspect plot`: the weights of its checkpoints with their
-moments, how far Adam moves them, which units get no gradient, and in words whether all is well.
-NumPy only."""
+"""What the numbers of a run say, for `mnemo-inspect plot`: the weights of its checkpoints with
+their moments, how far Adam moves them, which units get no gradient, and in words whether all is
+well. NumPy only."""
 import fnmatch
 import math
 import re
@@ -11,7 +11,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square
            "sum")
 SAMPLE = 50_000  # elements of a tensor that are looked at, evenly spaced
 SILENT = 1e-8    # a moment this far below the layer's median: no gradient worth the name
-GUESSING = 2 * math.log(2)  # what a discriminator that only guesses loses, on real and fake together
+GUESSING = 2 * math.log(2)  # what a discriminator that only guesses loses, on real and fake
 
 
 class Weight:
@@ -89,14 +89,15 @@ def gather(weight, source, names, at, last, betas):
         steps = number("step", math.inf) - number("skipped/" + parameter, 0)
         rate = number("learning_rate", math.nan)
         moments = [weight.values[column][at] for column in ("exp_avg", "exp_avg_sq")]
-        weight.steps += [None] * (at - len(weight.steps)) + [adam_step(*moments, steps, rate, betas)]
+        step = adam_step(*moments, steps, rate, betas)
+        weight.steps += [None] * (at - len(weight.steps)) + [step]
         weight.rates += [None] * (at - len(weight.rates)) + [rate]
 
 
 def adam_step(first, second, steps, rate, betas):
-    """By how much Adam's last update changed an element, apart from weight decay: rate m' / (sqrt(v')
-    + 1e-8), where m' and v' are the moments with their correction for `steps` steps. The percentiles
-    5, 50 and 95; None before the first step."""
+    """By how much Adam's last update changed an element, apart from weight decay: rate m' /
+    (sqrt(v') + 1e-8), where m' and v' are the moments with their correction for `steps` steps. The
+    percentiles 5, 50 and 95; None before the first step."""
     if steps < 1 or not math.isfinite(rate):
         return None
     corrected = [moment / (1 - beta**steps) for moment, beta in zip((first, second), betas)]
@@ -120,7 +121,7 @@ def silent_slices(first):
 # ---------------------------------------------------------------------------------------- judging
 
 class Verdict:
-    """A headline, the reasons for it, and whether it is bad news (True), good (False) or neither."""
+    """A headline, the reasons for it, and whether it is bad news (True), good (False) or none."""
 
     def __init__(self, bad, headline, *reasons):
         self.bad, self.headline, self.reasons = bad, headline, list(reasons)
@@ -196,8 +197,8 @@ def by_losses(losses):
 
 
 def by_game(key, steps, discriminator, generator, columns):
-    """Discriminator against generator. exp(-loss / 2) is the probability that the discriminator gives
-    to the right answer, as a geometric mean over real and generated samples."""
+    """Discriminator against generator. exp(-loss / 2) is the probability that the discriminator
+    gives to the right answer, as a geometric mean over real and generated samples."""
     loss = columns[discriminator]
     level, against = ends(loss)[1], ends(columns[generator])[1]
     right = math.exp(-level / 2)
@@ -217,7 +218,7 @@ def by_game(key, steps, discriminator, generator, columns):
         return Verdict(True, "The discriminator is far ahead", reason, other)
     worst = float(np.percentile(loss[-(len(loss) // 3 or 1):], 95))
     if len(loss) >= 30 and worst > 2 * GUESSING:
-        return Verdict(True, "Unstable: the discriminator is sure at times and badly wrong at others",
+        return Verdict(True, "Unstable: the discriminator is sure at times, badly wrong at others",
                        f"in the last third one step in twenty has a {discriminator} above "
                        f"{worst:.3g}", reason, other, "try lower learning rates")
     if level > 0.98 * GUESSING:

@@ -1,5 +1,6 @@
-"""Reads and writes safetensors files: the length of a header (8 bytes, little-endian), the header in
-JSON (name -> dtype, shape and place in the data), the data without gaps. Only NumPy is needed."""
+"""Reads and writes safetensors files: the length of a header (8 bytes, little-endian), the header
+in JSON (name -> dtype, shape and place in the data), the data without gaps. Only NumPy is needed.
+"""
 import json
 import math
 import os

@@ -132,6 +132,9 @@ class Consumer(unittest.TestCase):
         numpy.savez("weights.npz", weight=numpy.arange(6.0).reshape(2, 3))
         listing = run(sys.executable, f"{prefix}/bin/mnemo-inspect", "ls", "weights.npz")
         self.assertRegex(listing, r"weight\s.*2.*3.*float64")
+        run(sys.executable, f"{prefix}/bin/mnemo-inspect", "plot", "weights.npz", "-o", "plot.png")
+        run(sys.executable, f"{prefix}/share/mnemo/python/convert.py", "to-safetensors",
+            "weights.npz", "weights.safetensors")
 
     def test_debian_package(self):
         directory = fresh("package")

@@ -1,6 +1,6 @@
-"""convert.py: names, layouts and moments between mnemo, PyTorch, Keras 3 and safetensors. What Keras
-and safetensors make has been recorded in golden/. With PyTorch itself it is tried where that is
-installed; where MNEMO_ALL_TESTS is set, it has to be. """
+"""convert.py: names, layouts and moments between mnemo, PyTorch, Keras 3 and safetensors. What
+Keras and safetensors make has been recorded in golden/. With PyTorch itself it is tried where that
+is installed; where MNEMO_ALL_TESTS is set, it has to be. """
 import contextlib
 import importlib.util
 import io
@@ -512,8 +512,8 @@ class RecordedKeras(unittest.TestCase):
         """The same network by definitions.py, channels first."""
         d = load("definitions", os.path.join(GOLDEN, "definitions.py"))
         y = (x @ state["project/weight"].T + state["project/bias"]).reshape(-1, 6, 3, 3)
-        norm = [state["norm1/" + name] for name in ("weight", "bias", "running_mean", "running_var")]
-        y = np.tanh(d.batch_norm(y, norm[0], norm[1], 1e-3, norm[2], norm[3])[0])
+        y = np.tanh(d.batch_norm(y, state["norm1/weight"], state["norm1/bias"], 1e-3,
+                                 state["norm1/running_mean"], state["norm1/running_var"])[0])
         y = d.conv_transpose2d(y, state["up1/weight"], np.zeros(3), (2, 2), (1, 1))
         y = np.tanh(d.conv2d(y, state["down1/weight"], state["down1/bias"], (2, 2), (1, 1)))
         return y.reshape(len(x), -1) @ state["score/weight"].T + state["score/bias"]

@@ -114,8 +114,8 @@ class Judging(unittest.TestCase):
             self.assertIn(reason, "\n".join(verdict.reasons))
 
     def test_a_game_of_two(self):
-        self.expect(self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50), True, "has won",
-                    "last tenth: 0.02", "99.005 %", "since step 51", "0.034 % of being real")
+        self.expect(self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50), True,
+                    "has won", "last tenth: 0.02", "99.005 %", "since step 51", "0.034 % of being real")
         self.expect(self.verdict([1.4] * 50 + [0.2] * 50, [0.7] * 100), True, "far ahead")
         self.expect(self.verdict([1.4] * 50 + [0.8] * 50, [0.7] * 50 + [1.5] * 50), False,
                     "Balanced", "67.0 %")
