@@ -13,6 +13,7 @@
 #include <string>
 
 #include "common/command_line.hpp"
+#include "common/plot.hpp"
 
 namespace {
 
@@ -85,6 +86,16 @@ double error_on(nn::Module& network, double from, double to) {
   return std::sqrt(nn::mse(network(x), wave(x)).item());
 }
 
+/// The wave in blue, what the network makes of it in orange.
+void draw(nn::Module& network, const std::filesystem::path& path) {
+  const NoGrad no_grad;
+  const Tensor x = linspace(-6.0, 9.0, 400).reshape({400, 1});
+  Plot plot(-6.0, 9.0, -3.0, 4.0);
+  plot.curve(x, wave(x), blue);
+  plot.curve(x, network(x), orange);
+  plot.write(path);
+}
+
 int train(int argc, const char* const* argv) {
   std::int64_t steps = 5000;
   std::int64_t seed_value = 42;
@@ -94,7 +105,7 @@ int train(int argc, const char* const* argv) {
                            "Defines an operation, checks its rule, and trains with it.");
   command_line.option("--steps", steps, "Train until this step, counted from the beginning", 1);
   command_line.option("--seed", seed_value, "All random numbers of a new run follow from it", 0);
-  command_line.option("--out", out, "Folder for state.npz, the whole state of the training");
+  command_line.option("--out", out, "Folder for wave.png and state.npz, the whole state");
   command_line.flag("--resume", resume, "Go on from state.npz in --out");
   if (const auto status = command_line.parse(argc, argv)) return *status;
 
@@ -126,8 +137,9 @@ int train(int argc, const char* const* argv) {
                   error_on(network, 6.0, 9.0), network.parameters().at("snake/slope").item());
     }
   }
+  draw(network, std::filesystem::path(out) / "wave.png");
   io::save(file, state);
-  std::printf("the state is in %s\n", file.string().c_str());
+  std::printf("the state is in %s, the picture beside it\n", file.string().c_str());
   return 0;
 }
 

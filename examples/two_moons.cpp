@@ -1,8 +1,5 @@
 /// A small dense network learns to tell two interleaved half circles apart, and draws where it would put
 /// the border between them while it learns.
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -11,7 +8,7 @@
 #include <vector>
 
 #include "common/command_line.hpp"
-#include "common/png.hpp"
+#include "common/plot.hpp"
 
 namespace {
 
@@ -19,79 +16,30 @@ using namespace mnemo;
 using namespace examples;
 
 constexpr std::int64_t points = 600;
-constexpr std::int64_t picture_width = 480;
-constexpr std::int64_t picture_height = 320;
-// What the picture shows: x from -1.5 to 2.5, y from -1.1 to about 1.6.
-constexpr double left = -1.5;
-constexpr double top = 1.6;
-constexpr double unit = 4.0 / picture_width;
 
 struct Moons {
-  Tensor points;  // [points, 2]
+  Tensor points;  // [points, 2]: those of the upper moon, then those of the lower
   Tensor labels;  // [points, 1], 0 for the upper moon, 1 for the lower
 };
 
 Moons make_moons(Rng& rng) {
-  const Tensor angle = rng.uniform({points}, 0.0, 3.14159265358979);
-  Moons moons{rng.normal({points, 2}, 0.0, 0.12), zeros({points, 1})};
-  const auto at = moons.points.mutable_span<float>();
-  const auto label = moons.labels.mutable_span<float>();
-  for (std::size_t i = 0; i < points; ++i) {
-    const bool lower = i % 2 == 1;
-    const float a = angle.data<float>()[i];
-    at[2 * i] += lower ? 1.0f - std::cos(a) : std::cos(a);
-    at[2 * i + 1] += lower ? 0.5f - std::sin(a) : std::sin(a);
-    label[i] = lower ? 1.0f : 0.0f;
-  }
-  return moons;
+  const Tensor angle = rng.uniform({points / 2}, 0.0, 3.14159265358979);
+  const Tensor across = cos(angle), up = sin(angle);
+  const Tensor moons = concat({stack({across, up}, 1), stack({1.0 - across, 0.5 - up}, 1)});
+  return {moons + rng.normal({points, 2}, 0.0, 0.12),
+          concat({zeros({points / 2, 1}), ones({points / 2, 1})})};
 }
 
-/// The points in the middle of each pixel, [height * width, 2].
-Tensor pixel_points() {
-  const Tensor pixels = empty({picture_height * picture_width, 2});
-  float* value = pixels.mutable_data<float>();
-  for (std::int64_t row = 0; row < picture_height; ++row) {
-    for (std::int64_t column = 0; column < picture_width; ++column) {
-      *value++ = static_cast<float>(left + unit * (static_cast<double>(column) + 0.5));
-      *value++ = static_cast<float>(top - unit * (static_cast<double>(row) + 0.5));
-    }
-  }
-  return pixels;
-}
-
-using Color = std::array<float, 3>;
-constexpr Color orange{230, 120, 20};
-constexpr Color blue{30, 100, 200};
-
-/// Each pixel in the colour of the class that the net believes in, paler the less it does, and the
-/// points on top.
+/// How sure the net is of either class everywhere, and the points on top.
 void draw(nn::Module& net, const Moons& moons, const std::filesystem::path& path) {
   const NoGrad no_grad;
-  const Tensor probability = sigmoid(net(pixel_points()));
-  std::vector<std::uint8_t> pixels;
-  for (const float p : probability.span<float>()) {
-    const Color& color = p < 0.5f ? orange : blue;
-    const float strength = std::abs(2.0f * p - 1.0f) * 0.6f;
-    for (const float part : color) {
-      pixels.push_back(static_cast<std::uint8_t>(255.0f + strength * (part - 255.0f)));
-    }
-  }
-  for (std::int64_t i = 0; i < points; ++i) {
-    const auto column = static_cast<std::int64_t>((moons.points.at({i, 0}) - left) / unit);
-    const auto row = static_cast<std::int64_t>((top - moons.points.at({i, 1})) / unit);
-    const Color& color = moons.labels.at({i, 0}) == 0.0 ? orange : blue;
-    for (std::int64_t y = std::max<std::int64_t>(row - 1, 0);
-         y <= std::min(row + 1, picture_height - 1); ++y) {
-      for (std::int64_t x = std::max<std::int64_t>(column - 1, 0);
-           x <= std::min(column + 1, picture_width - 1); ++x) {
-        for (std::size_t part = 0; part < 3; ++part) {
-          pixels[static_cast<std::size_t>(y * picture_width + x) * 3 + part] =
-              static_cast<std::uint8_t>(color[part]);
-        }
-      }
-    }
-  }
-  write_png(path, pixels, picture_width, picture_height, 3);
+  Plot plot(-1.5, 2.5, -1.1, 1.6);
+  plot.background(sigmoid(net(plot.pixel_points())));
+  const std::vector<Tensor> columns = split(moons.points, 1, 1);
+  const std::vector<Tensor> x = chunk(columns[0], 2), y = chunk(columns[1], 2);
+  plot.dots(x[0], y[0], orange);
+  plot.dots(x[1], y[1], blue);
+  plot.write(path);
 }
 
 double accuracy(nn::Module& net, const Moons& moons) {
@@ -123,11 +71,12 @@ int train(int argc, const char* const* argv) {
 
   const std::filesystem::path folder = out;
   std::filesystem::create_directories(folder);
-  const std::int64_t every = std::max<std::int64_t>(steps / 5, 1);
+  std::int64_t next = 1;  // 1, 3, 9, ...: most happens early
   for (std::int64_t step = 1; step <= steps; ++step) {
     const Tensor loss = nn::bce_with_logits(net(moons.points), moons.labels);
     optimizer.step(grad(loss, net.parameters()));
-    if (step % every != 0 && step != 1 && step != steps) continue;
+    if (step != next && step != steps) continue;
+    next *= 3;
     std::string name = std::to_string(step);
     name.insert(0, name.size() < 5 ? 5 - name.size() : 0, '0');
     draw(net, moons, folder / ("border_" + name + ".png"));
