@@ -19,7 +19,8 @@ class RefCounted {
     if (references_.load(std::memory_order_acquire) == 1) return true;  // nobody else can copy it
     return references_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
-  bool unique() const { return references_.load(std::memory_order_acquire) == 1; }
+  std::uint32_t references() const { return references_.load(std::memory_order_acquire); }
+  bool unique() const { return references() == 1; }
 
  private:
   mutable std::atomic<std::uint32_t> references_{0};

@@ -105,6 +105,8 @@ class Tensor {
   const Ref<Storage>& storage() const { return body().storage; }
   /// Whether this handle is the only way to the elements, so that they can be overwritten unseen.
   bool exclusive() const { return body_ && body_->unique() && body_->storage->unique(); }
+  /// How many handles are copies of this one, itself included.
+  std::uint32_t handles() const { return body().references(); }
   /// The same elements as the result of `node`.
   Tensor with_node(Ref<Node> node) &&;
 

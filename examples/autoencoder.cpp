@@ -56,7 +56,7 @@ Tensor normalized(const Tensor& bytes) {
   return cast(bytes, DType::float32).reshape({bytes.size(0), 1, 28, 28}) * (1.0 / 255.0);
 }
 
-struct Autoencoder : nn::Module {
+struct Autoencoder : nn::Layer<Autoencoder> {
   explicit Autoencoder(const Rng& seed)
       : encoder(child("encoder", make_encoder(seed.split("encoder")))),
         decoder(child("decoder", make_decoder(seed.split("decoder")))) {}
@@ -66,8 +66,7 @@ struct Autoencoder : nn::Module {
     return sigmoid(decoder(chunk(encoder(pictures), 2, 1)[0]));
   }
 
-  nn::Sequential& encoder;
-  nn::Sequential& decoder;
+  nn::Child<nn::Sequential> encoder, decoder;
 };
 
 /// The negative lower bound of the likelihood, a picture: how badly pictures come back from codes that are

@@ -57,14 +57,11 @@ Tensor snake(const Tensor& x, const Tensor& a) {
 /// The operation as a layer, with the parameter `slope`.
 class Snake : public nn::Layer<Snake> {
  public:
-  explicit Snake(double start) { slope = parameter("slope", scalar(start)); }
+  explicit Snake(double start) : slope(parameter("slope", scalar(start))) {}
   Tensor forward(const Tensor& x) override { return snake(x, slope); }
   std::string describe() const override { return "Snake"; }
 
-  Tensor slope;
-
- protected:
-  void bind() override { slope = own("slope"); }
+  nn::Parameter slope;
 };
 
 void check_rule(const Rng& seed) {

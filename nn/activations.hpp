@@ -1,10 +1,8 @@
 #pragma once
-#include <algorithm>
-#include <cstddef>
-
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/softmax.hpp"
+#include "mnemo/nn/detail/name.hpp"
 #include "mnemo/nn/module.hpp"
 
 /// Activations as modules; the functions, with their formulas, are in core/math.hpp and
@@ -12,12 +10,6 @@
 namespace mnemo::nn {
 
 namespace detail {
-
-template <std::size_t size>
-struct Name {
-  consteval Name(const char (&literal)[size]) { std::copy_n(literal, size, text); }  // NOLINT
-  char text[size] = {};
-};
 
 inline Tensor last_softmax(const Tensor& x) { return softmax(x); }
 inline Tensor last_log_softmax(const Tensor& x) { return log_softmax(x); }

@@ -35,14 +35,8 @@ class MultiHeadAttention : public Layer<MultiHeadAttention> {
   Tensor forward(const Tensor& x) override { return forward(x, x, x); }
   std::string describe() const override;
 
-  Tensor in_proj_weight;
-  Tensor in_proj_bias;  ///< undefined where switched off
-
- protected:
-  void bind() override {
-    in_proj_weight = own("in_proj_weight");
-    in_proj_bias = own("in_proj_bias");
-  }
+  Parameter in_proj_weight;
+  Parameter in_proj_bias;  ///< undefined where switched off
 
  private:
   Tensor projected(const Tensor& x, std::int64_t part) const;

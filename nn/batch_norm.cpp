@@ -18,40 +18,44 @@ BatchNorm::BatchNorm(const char* name, const char* expected, std::size_t least_r
       momentum_(options.momentum) {
   if (channels < 1) detail::fail(name_, ": ", channels, " channels; at least 1 is needed");
   const Shape shape{channels};
-  parameter("weight", ones(shape, options.dtype));
-  parameter("bias", zeros(shape, options.dtype));
-  buffer("running_mean", zeros(shape, options.dtype));
-  buffer("running_var", ones(shape, options.dtype));
-  BatchNorm::bind();
-}
-
-void BatchNorm::bind() {
-  weight = own("weight");
-  bias = own("bias");
-  running_mean = own("running_mean");
-  running_var = own("running_var");
+  if (options.affine) {
+    weight = parameter("weight", ones(shape, options.dtype));
+    bias = parameter("bias", zeros(shape, options.dtype));
+  }
+  running_mean = buffer("running_mean", zeros(shape, options.dtype));
+  running_var = buffer("running_var", ones(shape, options.dtype));
 }
 
 Tensor BatchNorm::forward(const Tensor& x) {
-  if (x.rank() < least_rank_ || x.rank() > most_rank_ || x.size(1) != weight.size(0)) {
-    detail::fail(name_, ": input ", x.shape(), " should be [batch, ", weight.size(0), expected_);
+  const std::int64_t channels = running_mean.size(0);
+  if (x.rank() < least_rank_ || x.rank() > most_rank_ || x.size(1) != channels) {
+    detail::fail(name_, ": input ", x.shape(), " should be [batch, ", channels, expected_);
   }
+  const Tensor factor = weight.defined() ? weight : ones_like(running_var);
+  const Tensor summand = weight.defined() ? bias : zeros_like(running_mean);
   if (!training()) {
-    const Tensor scale = weight / sqrt(running_var + epsilon_);
-    const Tensor shift = bias - running_mean * scale;
-    Shape channels(x.rank(), 1);
-    channels[1] = weight.size(0);
-    return x * scale.reshape(channels) + shift.reshape(channels);
+    const Tensor scale = factor / sqrt(running_var + epsilon_);
+    const Tensor shift = summand - running_mean * scale;
+    Shape along_channels(x.rank(), 1);
+    along_channels[1] = channels;
+    return x * scale.reshape(along_channels) + shift.reshape(along_channels);
   }
-  BatchNormResult result = batch_norm(x, weight, bias, epsilon_);
+  const std::int64_t count = x.elements() / channels;
+  if (count < 2) {
+    detail::fail(name_, ": input ", x.shape(), " has ", count,
+                 " values a channel; training needs at least two to have a variance");
+  }
+  const BatchNormResult result = batch_norm(x, factor, summand, epsilon_);
   const NoGrad no_grad;
-  const auto count = static_cast<double>(x.elements() / x.size(1));
+  const auto n = static_cast<double>(count);
   running_mean.assign(running_mean * (1.0 - momentum_) + result.mean * momentum_);
   running_var.assign(running_var * (1.0 - momentum_) +
-                     result.variance * (momentum_ * count / (count - 1.0)));
+                     result.variance * (momentum_ * n / (n - 1.0)));
   return result.output;
 }
 
-std::string BatchNorm::describe() const { return detail::text(name_, "(", weight.size(0), ")"); }
+std::string BatchNorm::describe() const {
+  return detail::text(name_, "(", running_mean.size(0), ")");
+}
 
 }  // namespace mnemo::nn

@@ -6,13 +6,14 @@ namespace mnemo::nn {
 struct BatchNormOptions {
   double epsilon = 1e-5;
   double momentum = 0.1;  ///< the share of the newest batch in the running statistics
+  bool affine = true;     ///< with parameters `weight` (starts at 1) and `bias` (0)
   DType dtype = DType::float32;
 };
 
 /// Batch normalisation (Ioffe and Szegedy 2015) of [batch, channels, ...]. In training the statistics
 /// are those of the batch, and the running ones move towards them (the variance with Bessel's
-/// correction, as in PyTorch); in evaluation the running ones are used. Parameters `weight` (starts at
-/// 1) and `bias` (0), buffers `running_mean` (0) and `running_var` (1), all [channels].
+/// correction, as in PyTorch); in evaluation the running ones are used. Parameters `weight`
+/// and `bias`, buffers `running_mean` (starts at 0) and `running_var` (1), all [channels].
 class BatchNorm : public Module {
  public:
   /// Throws Error for another rank or channel count, and in training for fewer than two values a
@@ -20,16 +21,15 @@ class BatchNorm : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Tensor weight;
-  Tensor bias;
-  Tensor running_mean;
-  Tensor running_var;
+  Parameter weight;  ///< undefined where switched off, as the bias
+  Parameter bias;
+  Buffer running_mean;
+  Buffer running_var;
 
  protected:
   /// `name` and `expected`, the input's axes after the channels, are for messages.
   BatchNorm(const char* name, const char* expected, std::size_t least_rank, std::size_t most_rank,
             std::int64_t channels, const BatchNormOptions& options);
-  void bind() override;
 
  private:
   const char* name_;

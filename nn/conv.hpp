@@ -31,43 +31,23 @@ struct ConvTranspose2dOptions {
   DType dtype = DType::float32;
 };
 
-struct Conv1dOptions {
-  std::int64_t kernel;
-  std::int64_t stride = 1;
-  Padding padding = 0;  ///< "same" keeps the length
-  std::int64_t dilation = 1;
-  std::int64_t groups = 1;
-  bool bias = true;
-  Initializer weight_initializer = init::fan_in_uniform();
-  DType dtype = DType::float32;
-};
-
-struct ConvTranspose1dOptions {
-  std::int64_t kernel;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
-  std::int64_t output_padding = 0;
-  std::int64_t dilation = 1;
-  std::int64_t groups = 1;
-  bool bias = true;
-  Initializer weight_initializer = init::fan_in_uniform();
-  DType dtype = DType::float32;
-};
+/// Along one axis; options that are pairs must be alike, as in conv1d.
+using Conv1dOptions = Conv2dOptions;
+using ConvTranspose1dOptions = ConvTranspose2dOptions;
 
 /// What the four have in common.
 class Convolution : public Module {
  public:
   std::string describe() const override { return description_; }
 
-  Tensor weight;
-  Tensor bias;  ///< undefined where switched off
+  Parameter weight;
+  Parameter bias;  ///< undefined where switched off
 
  protected:
-  /// A weight of [first, second / groups, kernel...].
+  /// A weight of [first, second / groups, kernel...], with a kernel of `axes` lengths.
   template <class Options>
-  Convolution(const char* name, std::int64_t first, std::int64_t second, const Shape& kernel,
-              const Options& options, bool transposed, Rng& rng);
-  void bind() override { weight = own("weight"), bias = own("bias"); }
+  Convolution(const char* name, std::int64_t first, std::int64_t second, std::size_t axes,
+              const Options& options, Rng& rng);
 
  private:
   std::string description_;

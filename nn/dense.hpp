@@ -20,11 +20,8 @@ class Dense : public Layer<Dense> {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Tensor weight;
-  Tensor bias;  ///< undefined where switched off
-
- protected:
-  void bind() override { weight = own("weight"), bias = own("bias"); }
+  Parameter weight;
+  Parameter bias;  ///< undefined where switched off
 };
 
 }  // namespace mnemo::nn

@@ -11,32 +11,26 @@ namespace mnemo::nn {
 class Dropout : public Layer<Dropout> {
  public:
   /// Throws Error for p outside [0, 1].
-  Dropout(double p, const Rng& rng);
+  Dropout(double p, const Rng& rng) : Dropout("Dropout", p, rng) {}
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
  protected:
-  void bind() override { rng_ = Rng(own("rng_state")); }
+  Dropout(const char* name, double p, const Rng& rng);
+  Tensor applied(Tensor (*function)(const Tensor&, double, Rng&), const Tensor& x);
 
  private:
+  const char* name_;
   double p_;
-  Rng rng_;
+  Buffer rng_state_;
 };
 
 /// The same for whole channels of [batch, channels, ...] (Tompson et al. 2015).
-class Dropout2d : public Layer<Dropout2d> {
+class Dropout2d : public Layer<Dropout2d, Dropout> {
  public:
   /// Throws Error for p outside [0, 1].
-  Dropout2d(double p, const Rng& rng);
+  Dropout2d(double p, const Rng& rng) : Layer("Dropout2d", p, rng) {}
   Tensor forward(const Tensor& x) override;
-  std::string describe() const override;
-
- protected:
-  void bind() override { rng_ = Rng(own("rng_state")); }
-
- private:
-  double p_;
-  Rng rng_;
 };
 
 }  // namespace mnemo::nn

@@ -21,10 +21,7 @@ class Embedding : public Layer<Embedding> {
   Tensor forward(const Tensor& indices) override;
   std::string describe() const override;
 
-  Tensor weight;
-
- protected:
-  void bind() override { weight = own("weight"); }
+  Parameter weight;
 };
 
 }  // namespace mnemo::nn

@@ -1,7 +1,13 @@
 #include "mnemo/nn/module.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/grad.hpp"
@@ -44,6 +50,28 @@ std::string table(const std::vector<Row>& rows, bool with_outputs) {
 
 }  // namespace
 
+struct Module::Copies {
+  std::unordered_map<const Module*, std::shared_ptr<Module>> modules;
+  std::unordered_map<const Storage*, Tensor> tensors;
+  static thread_local const Copies* active;  // while the copy constructor of a module runs
+};
+thread_local const Module::Copies* Module::Copies::active = nullptr;
+
+Tensor Module::counterpart(const Tensor& original) {
+  if (!Copies::active || !original.defined()) return original;
+  const auto found = Copies::active->tensors.find(original.storage().get());
+  return found == Copies::active->tensors.end() ? original : found->second;
+}
+
+Module* Module::counterpart(Module* original) {
+  if (!Copies::active) return original;
+  const auto found = Copies::active->modules.find(original);
+  const bool known = found != Copies::active->modules.end() && found->second;
+  return known ? found->second.get() : original;
+}
+
+Parameter::Parameter(const Parameter& other) : Tensor(Module::counterpart(other)) {}
+
 Tensor Module::forward(const Tensor&) {
   detail::fail(describe(), ": has no forward() that takes one tensor");
 }
@@ -81,7 +109,7 @@ void Module::collect(Which which, const std::string& prefix, Variables& into, Se
   };
   if (which != Which::buffers) add(parameters_);
   if (which != Which::parameters) add(buffers_);
-  for (const Child& child : children_) {
+  for (const NamedModule& child : children_) {
     if (!seen.insert(child.module.get()).second) continue;
     child.module->collect(which, joined(prefix, child.name), into, seen);
   }
@@ -91,43 +119,67 @@ void Module::set_frozen(bool frozen) {
   for (const Variable& parameter : parameters()) parameter.tensor.set_requires_grad(!frozen);
 }
 
-Tensor Module::own(std::string_view name) const {
-  for (const auto* list : {&parameters_, &buffers_}) {
-    for (const Variable& variable : *list) {
-      if (variable.name == name) return variable.tensor;
-    }
+std::string Module::describe() const {
+  char* const text = abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, nullptr);
+  std::string name = text ? text : "Module";
+  std::free(text);
+  // Without the scopes around it: "(anonymous namespace)::Net" is Net.
+  std::size_t begin = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    depth += (c == '<' || c == '(') - (c == '>' || c == ')');
+    if (depth == 0 && c == ':') begin = i + 1;
   }
-  return {};
+  return name.substr(begin);
 }
 
-std::shared_ptr<Module> Module::shallow_copy() const {
-  detail::fail(describe(), ": cannot be cloned; make a second one and copy_from() this one");
+std::shared_ptr<Module> Module::copied() const {
+  const std::string name = describe();
+  detail::fail(name, ": cannot be cloned unless it derives from nn::Layer<", name,
+               ">; or make a second one and copy_from() this one");
 }
 
 std::shared_ptr<Module> Module::clone() const {
   Copies copies;
+  for (const auto& [name, tensor] : variables()) {
+    Tensor& copy = copies.tensors[tensor.storage().get()] = tensor.clone();
+    if (tensor.requires_grad()) copy.set_requires_grad();
+  }
   return clone_into(copies);
 }
 
+std::vector<std::pair<std::string, long>> Module::handles() const {
+  std::vector<std::pair<std::string, long>> counts;
+  for (const auto* list : {&parameters_, &buffers_}) {
+    for (const auto& [name, tensor] : *list) counts.emplace_back(name, tensor.handles());
+  }
+  for (const auto& [name, module] : children_) counts.emplace_back(name, module.use_count());
+  return counts;
+}
+
 std::shared_ptr<Module> Module::clone_into(Copies& copies) const {
-  const auto found = copies.modules.find(this);
-  if (found != copies.modules.end()) return found->second;
-  const std::shared_ptr<Module> copy = shallow_copy();
-  const auto renew = [&](std::vector<Variable>& own) {
-    for (Variable& variable : own) {
-      Tensor& tensor = copies.tensors[&*variable.tensor.storage()];
-      if (!tensor.defined()) {
-        tensor = variable.tensor.clone();
-        if (variable.tensor.requires_grad()) tensor.set_requires_grad();
-      }
-      variable.tensor = tensor;
-    }
-  };
-  renew(copy->parameters_);
-  renew(copy->buffers_);
-  for (Child& child : copy->children_) child.module = child.module->clone_into(copies);
-  copy->bind();
-  copies.modules[this] = copy;
+  std::shared_ptr<Module>& copy = copies.modules[this];
+  if (copy) return copy;
+  const auto before = handles();
+  for (const NamedModule& child : children_) child.module->clone_into(copies);
+  {
+    struct Restore {
+      const Copies* outer;
+      ~Restore() { Copies::active = outer; }
+    } restore{std::exchange(Copies::active, &copies)};
+    copy = copied();
+  }
+  for (auto* list : {&copy->parameters_, &copy->buffers_}) {
+    for (Variable& own : *list) own.tensor = copies.tensors.at(own.tensor.storage().get());
+  }
+  for (NamedModule& child : copy->children_) child.module = copies.modules.at(child.module.get());
+  const auto after = handles();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (after[i].second == before[i].second) continue;
+    detail::fail(describe(), ": a clone would share '", before[i].first,
+                 "'; the member that holds it should be an nn::Parameter, nn::Buffer or nn::Child");
+  }
   return copy;
 }
 
@@ -154,12 +206,12 @@ void Module::copy_values(const Variables& from, const Variables& to) {
 
 void Module::train(bool on) {
   training_ = on;
-  for (const Child& child : children_) child.module->train(on);
+  for (const NamedModule& child : children_) child.module->train(on);
 }
 
 Module& Module::at(std::string_view path) const {
   const std::string_view first = path.substr(0, path.find('/'));
-  for (const Child& child : children_) {
+  for (const NamedModule& child : children_) {
     if (child.name != first) continue;
     return first.size() == path.size() ? *child.module
                                        : child.module->at(path.substr(first.size() + 1));
@@ -181,14 +233,14 @@ void Module::expect_new_name(std::string_view name) const {
   if (!reason.empty()) detail::fail(describe(), ": the name '", name, "' ", reason);
 }
 
-Tensor Module::parameter(std::string name, Tensor tensor) {
+Parameter Module::parameter(std::string name, Tensor tensor) {
   expect_new_name(name);
   tensor.set_requires_grad();
   parameters_.push_back({std::move(name), tensor});
   return tensor;
 }
 
-Tensor Module::buffer(std::string name, Tensor tensor) {
+Buffer Module::buffer(std::string name, Tensor tensor) {
   expect_new_name(name);
   buffers_.push_back({std::move(name), tensor});
   return tensor;
@@ -205,7 +257,8 @@ template <class Visit>
 void Module::visit(const std::string& path, Seen& seen, const Visit& visitor) const {
   if (!seen.insert(this).second) return;
   visitor(path, *this);
-  for (const Child& child : children_) child.module->visit(joined(path, child.name), seen, visitor);
+  for (const NamedModule& child : children_)
+    child.module->visit(joined(path, child.name), seen, visitor);
 }
 
 std::string Module::summary() const {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "mnemo/core/tensor.hpp"
@@ -13,16 +13,33 @@
 
 namespace mnemo::nn {
 
+/// A member of a module that holds one of its registered tensors: in a clone it holds the clone's.
+class Parameter : public Tensor {
+ public:
+  Parameter() = default;
+  Parameter(Tensor tensor) : Tensor(std::move(tensor)) {}  // NOLINT: implicit on purpose
+  Parameter(const Parameter& other);
+  Parameter(Parameter&&) = default;
+  Parameter& operator=(const Parameter&) = default;
+  Parameter& operator=(Parameter&&) = default;
+};
+using Buffer = Parameter;
+
+template <class M>
+class Child;
+
 /// A part of a model: parameters (trained), buffers (state that is not trained, such as running
-/// statistics) and children, each under a name. A model of one's own registers them in its
-/// constructor:
+/// statistics) and children, each under a name. A model or a layer of one's own derives from Layer and
+/// registers them in its constructor:
 ///
-///     struct Net : nn::Module {
-///       nn::Dense& hidden;
-///       nn::Dense& out;
+///     struct Net : nn::Layer<Net> {
+///       nn::Child<nn::Dense> hidden, out;
+///       nn::Parameter scale;
 ///       explicit Net(Rng& rng)
-///           : hidden(child("hidden", nn::Dense(2, 16, rng))), out(child("out", nn::Dense(16, 1, rng))) {}
-///       Tensor forward(const Tensor& x) override { return out(tanh(hidden(x))); }
+///           : hidden(child("hidden", nn::Dense(2, 16, rng))),
+///             out(child("out", nn::Dense(16, 1, rng))),
+///             scale(parameter("scale", ones({1}))) {}
+///       Tensor forward(const Tensor& x) override { return out(tanh(hidden(x))) * scale; }
 ///     };
 ///
 /// Names are paths in the tree (`hidden/weight`), never positions or addresses. A module can be
@@ -39,8 +56,9 @@ class Module {
   virtual Tensor forward(const Tensor& x);
   Tensor operator()(const Tensor& x);
 
-  /// What this module is, with its options: "Conv2d(1 -> 64, kernel 4, stride 2, padding 1)".
-  virtual std::string describe() const { return "Module"; }
+  /// What this module is, with its options: "Conv2d(1 -> 64, kernel 4, stride 2, padding 1)". By
+  /// default the name of its type.
+  virtual std::string describe() const;
 
   /// What is trained, in the order of registration, own ones before those of children; frozen ones
   /// included.
@@ -64,9 +82,10 @@ class Module {
   void freeze() { set_frozen(true); }
   void unfreeze() { set_frozen(false); }
 
-  /// A module of the same kind with copies of all tensors; what was tied stays tied. Layers and
-  /// Sequential can be cloned, and give their own type: `Sequential b = a.clone()`. Throws Error for
-  /// a module that cannot: make a second one then, and copy_from() the first.
+  /// A module of the same kind with copies of all tensors; what was tied stays tied. What derives
+  /// from Layer gives its own type: `Net b = a.clone()`. Throws Error for a module that does not,
+  /// and for one whose copy would share a tensor or a child, since what holds it is neither
+  /// Parameter, Buffer nor Child.
   std::shared_ptr<Module> clone() const;
   /// Copies the values of all parameters and buffers of `other` into those of the same names here.
   /// Throws Error, and changes nothing, unless names, shapes and dtypes are the same.
@@ -92,9 +111,9 @@ class Module {
   Module& operator=(Module&&) = default;
 
   /// Registers a tensor to be trained and returns its handle.
-  Tensor parameter(std::string name, Tensor tensor);
+  Parameter parameter(std::string name, Tensor tensor);
   /// Registers a tensor that is kept but not trained and returns its handle.
-  Tensor buffer(std::string name, Tensor tensor);
+  Buffer buffer(std::string name, Tensor tensor);
   /// Takes a module in as a child and returns it where it now lives.
   template <class M>
   M& child(std::string name, M module) {
@@ -108,43 +127,62 @@ class Module {
   }
   Module& adopt(std::string name, std::shared_ptr<Module> module);
 
-  struct Child {
+  struct NamedModule {
     std::string name;
     std::shared_ptr<Module> module;
   };
-  const std::vector<Child>& children() const { return children_; }
-  /// The own parameter or buffer of that name, undefined if there is none.
-  Tensor own(std::string_view name) const;
+  const std::vector<NamedModule>& children() const { return children_; }
 
-  /// A copy that shares all tensors and children, where clone() begins.
-  virtual std::shared_ptr<Module> shallow_copy() const;
-  /// Fetches the handles to own tensors anew, with own(): clone() has replaced these.
-  virtual void bind() {}
+  /// What the copy constructor of the module's type makes; Layer has it.
+  virtual std::shared_ptr<Module> copied() const;
 
  private:
   enum class Which { parameters, buffers, both };
-  struct Copies {
-    std::unordered_map<const Module*, std::shared_ptr<Module>> modules;
-    std::unordered_map<const Storage*, Tensor> tensors;
-  };
   using Seen = std::unordered_set<const void*>;
 
   void expect_new_name(std::string_view name) const;
   void collect(Which which, const std::string& prefix, Variables& into, Seen& seen) const;
   Variables collected(Which which) const;
   void set_frozen(bool frozen);
+  /// How many handles lead to each own parameter, buffer and child.
+  std::vector<std::pair<std::string, long>> handles() const;
+  struct Copies;  // what stands in a clone for the modules and tensors of the original
   std::shared_ptr<Module> clone_into(Copies& copies) const;
+  /// While a module is copied by clone(), what its copy has in place of a tensor or a child of the
+  /// original; otherwise, and for all else, the same.
+  static Tensor counterpart(const Tensor& original);
+  static Module* counterpart(Module* original);
+  friend class Parameter;
+  template <class M>
+  friend class Child;
   template <class Visit>
   void visit(const std::string& path, Seen& seen, const Visit& visitor) const;
 
   std::vector<Variable> parameters_;
   std::vector<Variable> buffers_;
-  std::vector<Child> children_;
+  std::vector<NamedModule> children_;
   bool training_ = true;
 };
 
-/// What layers derive from, so that they can be cloned: `class Dense : public Layer<Dense>`. A layer
-/// holds no reference to its children (it finds them with at()), and bind() fetches its tensors.
+/// What a Parameter is for a tensor, for a child: `hidden(x)` calls it, `hidden->weight` is a member of
+/// it.
+template <class M>
+class Child {
+ public:
+  Child(M& module) : module_(&module) {}  // NOLINT: implicit on purpose
+  Child(const Child& other) : module_(static_cast<M*>(Module::counterpart(other.module_))) {}
+  Child& operator=(const Child&) = default;
+  M* operator->() const { return module_; }
+  M& operator*() const { return *module_; }
+  operator M&() const { return *module_; }  // NOLINT: implicit on purpose
+  Tensor operator()(const Tensor& x) const { return (*module_)(x); }
+
+ private:
+  M* module_;
+};
+
+/// What models and layers derive from, so that they can be cloned: `struct Net : nn::Layer<Net>`,
+/// or `nn::Layer<Net, Base>` to go on from another layer.
 template <class Derived, class Base = Module>
 class Layer : public Base {
  public:
@@ -154,8 +192,11 @@ class Layer : public Base {
   Derived clone() const { return std::move(static_cast<Derived&>(*Module::clone())); }
 
  protected:
-  std::shared_ptr<Module> shallow_copy() const override {
-    static_assert(std::is_copy_assignable_v<Derived>, "a layer holds no references");
+  std::shared_ptr<Module> copied() const override {
+    static_assert(
+        std::is_copy_assignable_v<Derived>,
+        "a module that can be cloned holds its children as nn::Child<M>, not by reference, "
+        "and has no const members");
     return std::make_shared<Derived>(static_cast<const Derived&>(*this));
   }
 };

@@ -24,17 +24,14 @@ Tensor normalize_runs(const Tensor& x, std::int64_t rows, double epsilon) {
       .output.reshape(x.shape());
 }
 
-// y * weight + bias, where these are defined, along axis 1.
-Tensor scaled_channels(const Tensor& y, const Tensor& weight, const Tensor& bias) {
-  if (!weight.defined()) return y;
-  Shape channels(y.rank(), 1);
-  channels[1] = weight.size(0);
-  return y * weight.reshape(channels) + bias.reshape(channels);
+Shape checked_shape(const char* name, const Shape& shape) {
+  if (!shape.empty() && *std::min_element(shape.begin(), shape.end()) > 0) return shape;
+  detail::fail(name, ": the shape ", shape, " needs at least one axis, and lengths of at least 1");
 }
 
-void expect_shape(const char* name, const Shape& shape) {
-  if (!shape.empty() && *std::min_element(shape.begin(), shape.end()) > 0) return;
-  detail::fail(name, ": the shape ", shape, " needs at least one axis, and lengths of at least 1");
+Shape checked_channels(std::int64_t groups, std::int64_t channels) {
+  if (channels > 0 && groups > 0 && channels % groups == 0) return {channels};
+  detail::fail("GroupNorm: ", groups, " groups do not divide ", channels, " channels");
 }
 
 void expect_last_axes(const char* name, const Tensor& x, const Shape& shape) {
@@ -44,21 +41,17 @@ void expect_last_axes(const char* name, const Tensor& x, const Shape& shape) {
   if (!fits) detail::fail(name, ": the last axes of the input ", x.shape(), " should be ", shape);
 }
 
-void expect_channels(const char* name, const Tensor& x, std::int64_t channels, std::size_t rank) {
-  if (x.rank() >= 2 && x.size(1) == channels && (rank == 0 || x.rank() == rank)) return;
-  detail::fail(name, ": input ", x.shape(), " should be [batch, ", channels,
-               rank == 0 ? ", ...]" : ", height, width]");
-}
-
 }  // namespace
 
-LayerNorm::LayerNorm(const Shape& shape, const NormOptions& options)
-    : shape_(shape), epsilon_(options.epsilon) {
-  expect_shape("LayerNorm", shape);
+Normalization::Normalization(const Shape& shape, const NormOptions& options)
+    : epsilon_(options.epsilon) {
   if (!options.affine) return;
   weight = parameter("weight", ones(shape, options.dtype));
   bias = parameter("bias", zeros(shape, options.dtype));
 }
+
+LayerNorm::LayerNorm(const Shape& shape, const NormOptions& options)
+    : Layer(checked_shape("LayerNorm", shape), options), shape_(shape) {}
 
 Tensor LayerNorm::forward(const Tensor& x) {
   expect_last_axes("LayerNorm", x, shape_);
@@ -69,39 +62,37 @@ Tensor LayerNorm::forward(const Tensor& x) {
 std::string LayerNorm::describe() const { return detail::text("LayerNorm", shape_); }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options)
-    : groups_(groups), channels_(channels), epsilon_(options.epsilon) {
-  if (channels < 1 || groups < 1 || channels % groups != 0) {
-    detail::fail("GroupNorm: ", groups, " groups do not divide ", channels, " channels");
-  }
-  if (!options.affine) return;
-  weight = parameter("weight", ones({channels}, options.dtype));
-  bias = parameter("bias", zeros({channels}, options.dtype));
+    : Layer(checked_channels(groups, channels), options), groups_(groups), channels_(channels) {}
+
+Tensor GroupNorm::normalized(const Tensor& x) const {
+  const Tensor y = normalize_runs(x, x.size(0) * groups_, epsilon_);
+  if (!weight.defined()) return y;
+  Shape along_channels(x.rank(), 1);
+  along_channels[1] = channels_;
+  return y * weight.reshape(along_channels) + bias.reshape(along_channels);
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {
-  expect_channels("GroupNorm", x, channels_, 0);
-  return scaled_channels(normalize_runs(x, x.size(0) * groups_, epsilon_), weight, bias);
+  if (x.rank() < 2 || x.size(1) != channels_) {
+    detail::fail("GroupNorm: input ", x.shape(), " should be [batch, ", channels_, ", ...]");
+  }
+  return normalized(x);
 }
 
 std::string GroupNorm::describe() const {
   return detail::text("GroupNorm(", groups_, " groups of ", channels_, ")");
 }
 
-InstanceNorm2d::InstanceNorm2d(std::int64_t channels, const NormOptions& options)
-    : channels_(channels), epsilon_(options.epsilon) {
-  if (channels < 1) detail::fail("InstanceNorm2d: ", channels, " channels; at least 1 is needed");
-  if (!options.affine) return;
-  weight = parameter("weight", ones({channels}, options.dtype));
-  bias = parameter("bias", zeros({channels}, options.dtype));
-}
-
 Tensor InstanceNorm2d::forward(const Tensor& x) {
-  expect_channels("InstanceNorm2d", x, channels_, 4);
+  if (x.rank() != 4 || x.size(1) != channels_) {
+    detail::fail("InstanceNorm2d: input ", x.shape(), " should be [batch, ", channels_,
+                 ", height, width]");
+  }
   if (x.size(2) * x.size(3) == 1) {
     detail::fail("InstanceNorm2d: input ", x.shape(),
                  " has one value a channel, which has no variance");
   }
-  return scaled_channels(normalize_runs(x, x.size(0) * channels_, epsilon_), weight, bias);
+  return normalized(x);
 }
 
 std::string InstanceNorm2d::describe() const {
@@ -109,8 +100,7 @@ std::string InstanceNorm2d::describe() const {
 }
 
 RMSNorm::RMSNorm(const Shape& shape, const RmsNormOptions& options)
-    : shape_(shape), epsilon_(options.epsilon) {
-  expect_shape("RMSNorm", shape);
+    : shape_(checked_shape("RMSNorm", shape)), epsilon_(options.epsilon) {
   if (options.affine) weight = parameter("weight", ones(shape, options.dtype));
 }
 

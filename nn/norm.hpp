@@ -13,9 +13,21 @@ struct NormOptions {
   DType dtype = DType::float32;
 };
 
+/// What the first three have in common.
+class Normalization : public Module {
+ public:
+  Parameter weight;  ///< undefined where switched off, as the bias
+  Parameter bias;
+
+ protected:
+  Normalization(const Shape& shape, const NormOptions& options);
+
+  double epsilon_;
+};
+
 /// (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axes (Ba, Kiros and Hinton
 /// 2016). Parameters of `shape`, the lengths of these axes.
-class LayerNorm : public Layer<LayerNorm> {
+class LayerNorm : public Layer<LayerNorm, Normalization> {
  public:
   /// Throws Error for an empty shape or a length below 1.
   explicit LayerNorm(const Shape& shape, const NormOptions& options = {});
@@ -25,56 +37,35 @@ class LayerNorm : public Layer<LayerNorm> {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Tensor weight;  ///< undefined where switched off, as the bias
-  Tensor bias;
-
- protected:
-  void bind() override { weight = own("weight"), bias = own("bias"); }
-
  private:
   Shape shape_;
-  double epsilon_;
 };
 
-/// The channels of [batch, channels, ...] in `groups` of neighbours, each normalised over its channels
-/// and all positions (Wu and He 2018). Parameters `weight` and `bias` [channels].
-class GroupNorm : public Layer<GroupNorm> {
+/// The channels of [batch, channels, ...] in `groups` of neighbours, each normalised over its
+/// channels and all positions (Wu and He 2018). Parameters `weight` and `bias` [channels].
+class GroupNorm : public Layer<GroupNorm, Normalization> {
  public:
   /// Throws Error unless the groups divide the channels.
   GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options = {});
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Tensor weight;  ///< undefined where switched off, as the bias
-  Tensor bias;
-
  protected:
-  void bind() override { weight = own("weight"), bias = own("bias"); }
+  Tensor normalized(const Tensor& x) const;
 
- private:
   std::int64_t groups_;
   std::int64_t channels_;
-  double epsilon_;
 };
 
-/// Each channel of each picture normalised over its positions (Ulyanov, Vedaldi and Lempitsky 2016):
-/// [batch, channels, height, width]. Without parameters by default, as in PyTorch.
-class InstanceNorm2d : public Layer<InstanceNorm2d> {
+/// Each channel of each picture normalised over its positions (Ulyanov, Vedaldi and Lempitsky
+/// 2016): [batch, channels, height, width]. Without parameters by default, as in PyTorch.
+class InstanceNorm2d : public Layer<InstanceNorm2d, GroupNorm> {
  public:
-  explicit InstanceNorm2d(std::int64_t channels, const NormOptions& options = {.affine = false});
+  explicit InstanceNorm2d(std::int64_t channels, const NormOptions& options = {.affine = false})
+      : Layer(channels, channels, options) {}
   /// Throws Error for another rank or channel count, and for pictures of one pixel.
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
-
-  Tensor weight;  ///< undefined where switched off, as the bias
-  Tensor bias;
-
- protected:
-  void bind() override { weight = own("weight"), bias = own("bias"); }
-
- private:
-  std::int64_t channels_;
-  double epsilon_;
 };
 
 struct RmsNormOptions {
@@ -94,10 +85,7 @@ class RMSNorm : public Layer<RMSNorm> {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Tensor weight;  ///< undefined where switched off
-
- protected:
-  void bind() override { weight = own("weight"); }
+  Parameter weight;  ///< undefined where switched off
 
  private:
   Shape shape_;

@@ -1,33 +1,38 @@
 #pragma once
 #include "mnemo/core/pooling.hpp"
 #include "mnemo/core/upsample.hpp"
+#include "mnemo/nn/detail/name.hpp"
 #include "mnemo/nn/module.hpp"
 
-/// Layers without parameters that change the size of images [batch, channels, height, width]; see the
-/// functions of core/pooling.hpp and core/upsample.hpp for what they throw.
+/// Layers without parameters that change the size of images [batch, channels, height, width], or of
+/// lines [batch, channels, length]; see the functions of core/pooling.hpp and core/upsample.hpp for
+/// what they throw.
 namespace mnemo::nn {
 
-/// max_pool2d: the largest element of each window.
-class MaxPool2d : public Layer<MaxPool2d> {
+namespace detail {
+
+std::string pool_text(const char* name, const PoolOptions& options);
+
+/// A pooling function as a module.
+template <Name name, Tensor (*function)(const Tensor&, const PoolOptions&)>
+class Pool : public Layer<Pool<name, function>> {
  public:
-  explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
-  Tensor forward(const Tensor& x) override { return max_pool2d(x, options_); }
-  std::string describe() const override;
+  explicit Pool(const PoolOptions& options) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return function(x, options_); }
+  std::string describe() const override { return pool_text(name.text, options_); }
 
  private:
   PoolOptions options_;
 };
 
-/// avg_pool2d: the mean of each window.
-class AvgPool2d : public Layer<AvgPool2d> {
- public:
-  explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
-  Tensor forward(const Tensor& x) override { return avg_pool2d(x, options_); }
-  std::string describe() const override;
+}  // namespace detail
 
- private:
-  PoolOptions options_;
-};
+/// The largest element of each window.
+using MaxPool1d = detail::Pool<"MaxPool1d", max_pool1d>;
+using MaxPool2d = detail::Pool<"MaxPool2d", max_pool2d>;
+/// The mean of each window.
+using AvgPool1d = detail::Pool<"AvgPool1d", avg_pool1d>;
+using AvgPool2d = detail::Pool<"AvgPool2d", avg_pool2d>;
 
 /// adaptive_avg_pool2d: the means of `size` parts; 1 is the mean of each channel.
 class AdaptiveAvgPool2d : public Layer<AdaptiveAvgPool2d> {

@@ -30,15 +30,17 @@ class Sequential : public Layer<Sequential> {
     std::shared_ptr<Module> module;
   };
 
+  Sequential() = default;
   Sequential(std::initializer_list<Entry> entries) {
-    for (const Entry& entry : entries) adopt(entry.name, entry.module);
+    for (const Entry& entry : entries) append(entry);
   }
+  /// Puts another one at the end: `net.append({"out", nn::Dense(128, 10, rng)})`.
+  void append(const Entry& entry) { adopt(entry.name, entry.module); }
   Tensor forward(const Tensor& x) override {
     Tensor y = x;
-    for (const Child& step : children()) y = (*step.module)(y);
+    for (const NamedModule& step : children()) y = (*step.module)(y);
     return y;
   }
-  std::string describe() const override { return "Sequential"; }
 };
 
 /// x + body(x), or shortcut(x) + body(x) where the body changes the shape (He et al. 2016). Children
@@ -54,7 +56,6 @@ class Residual : public Layer<Residual> {
   }
   /// Throws Error where the two have different shapes.
   Tensor forward(const Tensor& x) override;
-  std::string describe() const override { return "Residual"; }
 };
 
 }  // namespace mnemo::nn

@@ -19,7 +19,6 @@ class Reshape : public Layer<Reshape> {
 class Flatten : public Layer<Flatten> {
  public:
   Tensor forward(const Tensor& x) override;
-  std::string describe() const override { return "Flatten"; }
 };
 
 }  // namespace mnemo::nn

@@ -65,15 +65,8 @@ class SpectralNorm : public Layer<SpectralNorm<M>, M> {
   }
   std::string describe() const override { return "SpectralNorm(" + M::describe() + ")"; }
 
-  Tensor weight_u;
-  Tensor weight_v;
-
- protected:
-  void bind() override {
-    M::bind();
-    weight_u = this->own("weight_u");
-    weight_v = this->own("weight_v");
-  }
+  Buffer weight_u;
+  Buffer weight_v;
 
  private:
   SpectralNormOptions options_;

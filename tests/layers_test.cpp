@@ -320,7 +320,10 @@ TEST_CASE("normalisations say what does not fit") {
                    nn::InstanceNorm2d(4)(zeros({2, 4, 1, 1}));
                  }),
                  {"InstanceNorm2d", "[2, 4, 1, 1]", "one value a channel"}));
-  CHECK(mentions(error_of([] { nn::BatchNorm1d(4)(zeros({1, 4})); }), {"[1, 4]", "at least two"}));
+  CHECK(mentions(error_of([] {
+                   nn::BatchNorm1d(4)(zeros({1, 4}));
+                 }),
+                 {"BatchNorm1d", "[1, 4]", "at least two"}));
   CHECK(mentions(error_of([] {
                    nn::BatchNorm1d(4)(zeros({2, 4, 3, 3}));
                  }),
@@ -335,8 +338,9 @@ TEST_CASE("convolutions and dense layers say what does not fit") {
   Rng rng(1);
   CHECK(mentions(error_of([&] { nn::Dense(0, 3, rng); }), {"Dense", "0 -> 3"}));
   CHECK(mentions(error_of([&] { nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}, rng); }),
-                 {"Conv2d", "2 groups", "4 and 3"}));
-  CHECK(mentions(error_of([&] { nn::Conv1d(3, 4, {.kernel = 0}, rng); }), {"Conv1d", "[0]"}));
+                 {"Conv2d", "2 groups", "3 -> 4"}));
+  CHECK(mentions(error_of([&] { nn::Conv1d(3, 4, {.kernel = 0}, rng); }),
+                 {"Conv1d", "kernel 0x0", "one length"}));
   CHECK(mentions(error_of([&] {
                    nn::Conv1d(3, 4, {.kernel = 2}, rng)(zeros({2, 3}));
                  }),

@@ -24,11 +24,11 @@ using namespace mnemo;
 
 namespace {
 
-struct Net : nn::Module {
-  nn::Dense& hidden;
-  nn::BatchNorm1d& norm;
-  nn::Dense& out;
-  Tensor scale;
+struct Net : nn::Layer<Net> {
+  nn::Child<nn::Dense> hidden;
+  nn::Child<nn::BatchNorm1d> norm;
+  nn::Child<nn::Dense> out;
+  nn::Parameter scale;
   explicit Net(Rng& rng)
       : hidden(child("hidden", nn::Dense(2, 3, rng))),
         norm(child("norm", nn::BatchNorm1d(3))),
@@ -76,10 +76,10 @@ TEST_CASE("names are paths in the order of registration, own before those of chi
                                         "norm/weight", "norm/bias", "norm/running_mean",
                                         "norm/running_var", "out/weight", "out/bias"});
   CHECK(net.parameter_count() == 1 + 9 + 6 + 4);
-  CHECK(net.parameters().at("hidden/weight").shares_storage_with(net.hidden.weight));
+  CHECK(net.parameters().at("hidden/weight").shares_storage_with(net.hidden->weight));
   CHECK(net.parameters().at("scale").requires_grad());
   CHECK_FALSE(net.buffers().at("norm/running_mean").requires_grad());
-  CHECK(&net.at("hidden") == &net.hidden);
+  CHECK(&net.at("hidden") == &*net.hidden);
 }
 
 TEST_CASE("names that cannot be are refused") {
@@ -98,7 +98,7 @@ TEST_CASE("names that cannot be are refused") {
                  }),
                  {"'a'", "null"}));
   struct Empty : nn::Module {};
-  CHECK(mentions(error_of([] { Empty()(zeros({1})); }), {"forward"}));
+  CHECK(mentions(error_of([] { Empty()(zeros({1})); }), {"Empty", "forward"}));
 }
 
 TEST_CASE("a moved module keeps its children and its tensors") {
@@ -109,7 +109,7 @@ TEST_CASE("a moved module keeps its children and its tensors") {
   const Tensor before = net(x);
   Net moved(std::move(net));
   CHECK(equal(moved(x), before));
-  CHECK(moved.parameters().at("out/bias").shares_storage_with(moved.out.bias));
+  CHECK(moved.parameters().at("out/bias").shares_storage_with(moved.out->bias));
   std::vector<nn::Sequential> several;
   for (std::uint64_t i = 0; i < 5; ++i) several.push_back(example(Rng(i)));
   several[0].eval();
@@ -119,19 +119,19 @@ TEST_CASE("a moved module keeps its children and its tensors") {
 TEST_CASE("train and eval reach everything below") {
   Rng rng(1);
   Net net(rng);
-  CHECK(net.norm.training());
+  CHECK(net.norm->training());
   net.eval();
   CHECK_FALSE(net.training());
-  CHECK_FALSE(net.norm.training());
+  CHECK_FALSE(net.norm->training());
   net.train();
-  CHECK(net.norm.training());
+  CHECK(net.norm->training());
 }
 
 TEST_CASE("frozen parameters get no gradients, and others still do") {
   Rng rng(1);
   Net net(rng);
   const Tensor x = rng.normal({4, 2});
-  net.hidden.freeze();
+  net.hidden->freeze();
   CHECK(net.parameters().size() == 7);
   CHECK(names(net.trainable()) ==
         Names{"scale", "norm/weight", "norm/bias", "out/weight", "out/bias"});
@@ -216,8 +216,74 @@ TEST_CASE("a clone computes the same and shares nothing") {
   CHECK_FALSE(twin.weight_u.shares_storage_with(layer.weight_u));
   const nn::Module& base = layer;
   CHECK(names(base.clone()->variables()) == Names{"weight", "bias", "weight_u", "weight_v"});
-  const Net net(rng);
-  CHECK(mentions(error_of([&] { net.clone(); }), {"cannot be cloned", "copy_from"}));
+}
+
+TEST_CASE("a user's model is cloned, its members with it") {
+  Rng rng(1);
+  struct Stack
+      : nn::Layer<Stack> {  // children in a container, one of them twice, and a model in a model
+    std::vector<nn::Child<Net>> nets;
+    nn::Child<nn::Dense> first, again;
+    nn::Buffer calls;
+    explicit Stack(Rng& r)
+        : first(child("first", std::make_shared<nn::Dense>(2, 2, r))),
+          again(child("again", std::shared_ptr<nn::Dense>(children()[0].module, &*first))),
+          calls(buffer("calls", zeros({}))) {
+      for (const char* name : {"a", "b"}) nets.push_back(child(name, Net(r)));
+    }
+    Tensor forward(const Tensor& x) override {
+      calls.assign(calls + 1.0);
+      return nets[0](again(first(x))) + nets[1](x);
+    }
+  };
+  Stack stack(rng);
+  stack.nets[1]->hidden->freeze();
+  const Tensor x = rng.normal({4, 2});
+  stack(x);
+  Stack copy = stack.clone();
+  CHECK(copy.summary() == stack.summary());
+  CHECK(names(copy.variables()) == names(stack.variables()));
+  for (const auto& [name, tensor] : stack.variables()) {
+    CHECK_FALSE(copy.variables().at(name).shares_storage_with(tensor));
+    CHECK(copy.variables().at(name).requires_grad() == tensor.requires_grad());
+  }
+  CHECK(copy.calls.shares_storage_with(copy.buffers().at("calls")));
+  CHECK(&*copy.nets[1] == &copy.at("b"));
+  CHECK(&*copy.first == &*copy.again);
+  CHECK(copy.nets[0]->scale.shares_storage_with(copy.parameters().at("a/scale")));
+  CHECK(copy.nets[0]->hidden->weight.shares_storage_with(copy.parameters().at("a/hidden/weight")));
+  CHECK(equal(copy(x), stack(x)));
+  CHECK(copy.calls.item() == 2.0);
+  set(copy.nets[0]->scale, 0.0);
+  CHECK_FALSE(equal(copy(x), stack(x)));
+  CHECK(stack.calls.item() == 3.0);
+  const Variables gradients = grad(sum(copy(x)), copy.trainable());
+  CHECK(gradients.size() == 2 + 7 + 5);
+  Net copied = stack.nets[1];  // a plain copy ties
+  CHECK(copied.parameters().at("out/bias").shares_storage_with(stack.nets[1]->out->bias));
+}
+
+TEST_CASE("a model that a clone would share something with is not cloned") {
+  Rng rng(1);
+  struct Plain : nn::Module {
+    nn::Dense& hidden;
+    explicit Plain(Rng& r) : hidden(child("hidden", nn::Dense(2, 3, r))) {}
+  };
+  const Plain plain(rng);
+  CHECK(mentions(error_of([&] { plain.clone(); }),
+                 {"Plain: cannot be cloned", "nn::Layer<Plain>", "copy_from"}));
+  const nn::Sequential around({{"dense", nn::Dense(1, 1, rng)}, {"plain", Plain(rng)}});
+  CHECK(mentions(error_of([&] { around.clone(); }), {"Plain: cannot be cloned"}));
+  struct HoldsTensor : nn::Layer<HoldsTensor> {
+    Tensor scale = parameter("scale", ones({1}));
+  };
+  struct HoldsChild : nn::Layer<HoldsChild> {
+    std::shared_ptr<nn::ReLU> relu = std::make_shared<nn::ReLU>();
+    HoldsChild() { child("relu", relu); }
+  };
+  CHECK(mentions(error_of([] { HoldsTensor().clone(); }),
+                 {"HoldsTensor", "'scale'", "nn::Parameter"}));
+  CHECK(mentions(error_of([] { HoldsChild().clone(); }), {"HoldsChild", "'relu'", "nn::Child"}));
 }
 
 TEST_CASE("weights are exchanged by name, all or none") {
@@ -257,6 +323,18 @@ TEST_CASE("the summary shows the output of each module and changes nothing") {
   CHECK_THROWS_AS(model.summary({7, 3, 4, 4}), Error);
   CHECK(model.training());
   CHECK(model.at("norm").training());
+}
+
+TEST_CASE("a sequence can grow") {
+  Rng rng(1);
+  nn::Sequential net;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    net.append({"dense" + std::to_string(i), nn::Dense(2 + i, 3 + i, rng)});
+    net.append({"act" + std::to_string(i), nn::Tanh()});
+  }
+  CHECK(net(ones({1, 2})).shape() == Shape{1, 5});
+  CHECK(net.parameters().contains("dense2/weight"));
+  CHECK(mentions(error_of([&] { net.append({"act0", nn::ReLU()}); }), {"'act0'", "twice"}));
 }
 
 TEST_CASE("residual blocks") {
