@@ -193,7 +193,7 @@ Tensor softplus(const Tensor& x) {
 Tensor relu(const Tensor& x) {
   return elementwise(
       "relu", [](const auto& v) { return maximum(v, 0.0); },
-      derivatives([](const auto& g, Unused, const auto& y) { return where(y > 0.0, g, 0.0); }), x);
+      derivatives([](const auto& g, Unused, const auto& y) { return where(y <= 0.0, 0.0, g); }), x);
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
@@ -212,14 +212,14 @@ Tensor scaled_elu(const char* name, const Tensor& x, double alpha, double scale)
   return elementwise(
       name, [scale, below](const auto& v) { return where(v > 0.0, v * scale, expm1(v) * below); },
       derivatives([scale, below](const auto& g, const auto& v, const auto& y) {
-        return where(v > 0.0, g * scale, g * (y + below));
+        return g * where(v <= 0.0, y + below, scale);
       }),
       x);
 }
 
 constexpr double inverse_sqrt2 = 1.0 / std::numbers::sqrt2;
 constexpr double normal_density = inverse_sqrt2 * std::numbers::inv_sqrtpi;  // at 0: 1 / sqrt(2 pi)
-constexpr double gelu_scale = 0.79788456080286535588;                        // sqrt(2 / pi)
+constexpr double gelu_slope = 1.5957691216057307;                            // 2 sqrt(2 / pi)
 constexpr double gelu_cubic = 0.044715;
 
 }  // namespace
@@ -249,15 +249,12 @@ Tensor gelu(const Tensor& x, Gelu form) {
         }),
         x);
   }
+  // (1 + tanh(u)) / 2 = sigmoid(2 u), which keeps its digits where tanh is near -1.
   return elementwise(
-      "gelu",
-      [](const auto& v) {
-        return v * 0.5 * (1.0 + tanh((v + v * v * v * gelu_cubic) * gelu_scale));
-      },
+      "gelu", [](const auto& v) { return v * sigmoid((v + v * v * v * gelu_cubic) * gelu_slope); },
       derivatives([](const auto& g, const auto& v, Unused) {
-        const auto t = tanh((v + v * v * v * gelu_cubic) * gelu_scale);
-        return g * 0.5 *
-               (1.0 + t + v * (1.0 - t * t) * (1.0 + v * v * (3.0 * gelu_cubic)) * gelu_scale);
+        const auto s = sigmoid((v + v * v * v * gelu_cubic) * gelu_slope);
+        return g * s * (1.0 + v * (1.0 - s) * (1.0 + v * v * (3.0 * gelu_cubic)) * gelu_slope);
       }),
       x);
 }
@@ -267,7 +264,7 @@ Tensor hardtanh(const Tensor& x, double low, double high) {
   return elementwise(
       "hardtanh", [low, high](const auto& v) { return minimum(maximum(v, low), high); },
       derivatives([low, high](const auto& g, const auto& v, Unused) {
-        return where((v > low) && (v < high), g, 0.0);
+        return where((v <= low) || (v >= high), 0.0, g);
       }),
       x);
 }

@@ -77,9 +77,10 @@ Tensor scaled_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
     const std::vector<Group> groups = merged_axes(x.shape(), plan.goes);
     const bool reduces =
         std::any_of(groups.begin(), groups.end(), [](const Group& g) { return g.goes; });
+    if (result.elements() == 0) return;  // nothing to divide into blocks
     if (reduces) {
       sum_groups<T>(x, groups, scale, result);
-    } else if (x.bytes() > 0) {
+    } else {
       std::memcpy(result.mutable_raw(), x.raw(), x.bytes());  // one element each: scale is 1
     }
   });
@@ -90,7 +91,8 @@ Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
   const auto rule = [kept = plan.kept, whole = x.shape(), scale](Pullback& back) {
     back.to(0, [&] {
       const Tensor g = back.gradient().reshape(kept);
-      return broadcast_to(scale == 1.0 ? g : g * scale, whole);
+      // Of no elements the scale is infinite, and nothing is to be scaled.
+      return broadcast_to(scale == 1.0 || std::isinf(scale) ? g : g * scale, whole);
     });
   };
   return record(name, scaled_sum(name, x, plan, scale), {}, rule, x);
@@ -123,17 +125,12 @@ Tensor sum(const Tensor& x, const Reduction& reduction) {
 
 Tensor mean(const Tensor& x, const Reduction& reduction) {
   const ReductionPlan plan = detail::plan_reduction("mean", x, reduction);
-  if (plan.count == 0) detail::fail("mean: of no elements (input ", x.shape(), ")");
   return record_sum("mean", x, plan, 1.0 / static_cast<double>(plan.count));
 }
 
 Tensor var(const Tensor& x, const Reduction& reduction, double correction) {
   const ReductionPlan plan = detail::plan_reduction("var", x, reduction);
-  const double divisor = static_cast<double>(plan.count) - correction;
-  if (!(divisor > 0.0)) {
-    detail::fail("var: ", plan.count, " elements less the correction ", correction,
-                 " leave nothing to divide by (input ", x.shape(), ")");
-  }
+  const double divisor = std::max(0.0, static_cast<double>(plan.count) - correction);
   const Tensor center = mean(x, {reduction.axes, true});
   return sum(square(x - center), reduction) / divisor;
 }
@@ -157,19 +154,18 @@ Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
 
 Tensor logsumexp(const Tensor& x, const Reduction& reduction) {
   const ReductionPlan plan = detail::plan_reduction("logsumexp", x, reduction);
-  // Infinities are not taken off: inf - inf is NaN.
-  const auto finite = [](const Tensor& a) { return where(abs(a) < infinity, a, 0.0); };
   const auto value = [&] {
     const NoGrad scope;
     if (plan.count == 0) return full(plan.result, -infinity, x.dtype());
     const Tensor top = max(x, {reduction.axes, true});
-    const Tensor shift = where(top == top, finite(top), top);
+    const Tensor shift = where(abs(top) == infinity, 0.0, top);  // inf - inf is NaN
     return log(sum(exp(x - shift), reduction)) + shift.reshape(plan.result);
   };
-  const auto rule = [kept = plan.kept, finite](Pullback& back) {
+  const auto rule = [kept = plan.kept](Pullback& back) {
     back.to(0, [&] {
-      const Tensor y = back.output();
-      return back.gradient().reshape(kept) * exp(back.input(0) - finite(y).reshape(kept));
+      const Tensor y = back.output().reshape(kept);
+      return back.gradient().reshape(kept) *
+             exp(back.input(0) - where(y == -infinity, 0.0, y));
     });
   };
   return record("logsumexp", value(), {.inputs = true, .output = true}, rule, x);

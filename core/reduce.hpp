@@ -18,10 +18,11 @@ struct Reduction {
 
 /// 0 of no elements. Integers and bool are summed as int64 (modulo 2^64).
 Tensor sum(const Tensor& x, const Reduction& reduction = {});
-/// Throws Error for a mean of no elements.
+/// NaN of no elements.
 Tensor mean(const Tensor& x, const Reduction& reduction = {});
 /// The sum of squares around the mean, divided by (number of elements - correction): 1 is Bessel's
-/// correction and PyTorch's default, 0 is NumPy's. Throws Error unless the divisor is positive.
+/// correction and PyTorch's default, 0 is NumPy's. A negative divisor counts as 0, so that the
+/// variance of one element with correction 1 is NaN, as in PyTorch.
 Tensor var(const Tensor& x, const Reduction& reduction = {}, double correction = 1.0);
 /// 1 of no elements. The derivative is exact where factors are 0. Integers and bool give int64.
 Tensor prod(const Tensor& x, const Reduction& reduction = {});
@@ -42,7 +43,8 @@ Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims = false);
 /// (sum |x|^p)^(1/p) for p > 0; the largest |x| for p = infinity. The derivative is 0 where the
 /// norm is 0, and for an element that is 0. Throws Error for other p.
 Tensor norm(const Tensor& x, double p = 2.0, const Reduction& reduction = {});
-/// log(sum e^x), without overflow; -inf of no elements.
+/// log(sum e^x), without overflow; -inf of no elements. Where all are -inf the derivative is 0
+/// (NaN in PyTorch).
 Tensor logsumexp(const Tensor& x, const Reduction& reduction = {});
 
 /// Whether all, any elements are true (not 0), for any dtype but float16; gives bool. Of no

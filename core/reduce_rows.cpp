@@ -214,7 +214,7 @@ Tensor prod(const Tensor& x, const Reduction& reduction) {
                          [](std::uint64_t a, std::uint64_t b) { return a * b; });
   }
   detail::with_float_type("prod", x.dtype(), [](auto) {});
-  if (plan.count == 0) return ones(plan.result, x.dtype());
+  if (plan.count == 0) return sum(x, reduction) + 1.0;
   Tensor factors = detail::as_rows(x, plan);
   Tensor odd;
   while (factors.size(1) > 1) {

@@ -31,6 +31,11 @@ xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, const xsimd::
   return xsimd::select(condition, yes, xsimd::batch<T, A>(static_cast<T>(no)));
 }
 template <class T, class A>
+xsimd::batch<T, A> where(const xsimd::batch_bool<T, A>& condition, double yes,
+                         const xsimd::batch<T, A>& no) {
+  return xsimd::select(condition, xsimd::batch<T, A>(static_cast<T>(yes)), no);
+}
+template <class T, class A>
 xsimd::batch<T, A> maximum(const xsimd::batch<T, A>& a, const xsimd::batch<T, A>& b) {
   // NaN of either side goes through. Not a != a: xsimd 8.1 holds NaN for equal to itself on AVX.
   return where((a > b) || xsimd::isnan(a), a, b);
