@@ -4,6 +4,7 @@
 
 # Name of the library, a header of it, Debian's package.
 set(MNEMO_DEPENDENCIES
+  "deflate libdeflate.h libdeflate-dev"
   "openblas openblas_config.h libopenblas-dev"
   "z zlib.h zlib1g-dev"
 )

@@ -9,7 +9,7 @@ namespace mnemo::io {
 /// How the members of an .npz archive are written.
 enum class Compression {
   stored,   ///< as they are, aligned to 64 bytes so that they can be mapped into memory
-  deflate,  ///< by zlib's default level; smaller by a few per cent for weights, and much slower
+  deflate,  ///< at the usual level 6; smaller by a few per cent for weights, and much slower
 };
 
 /// Reads every array of an .npz archive into fresh tensors, in the archive's order, under NumPy's keys

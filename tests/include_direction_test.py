@@ -20,7 +20,7 @@ SEES = {
     "io": {"core", "io"},
     "examples": {"core", "nn", "optim", "io", "examples"},
 }
-HEAVY = re.compile(r"^(xtensor|xtl|xsimd|cblas|lapack|openblas|f77blas|zip|zlib|zconf|minizip|png|CLI)\b")
+HEAVY = re.compile(r"^(xtensor|xtl|xsimd|cblas|lapack|openblas|f77blas|zip|zlib|zconf|libdeflate|minizip|png|CLI)\b")
 OPT_IN = {"core/xtensor.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -60,6 +60,7 @@ TEST_CASE("headers are read in every spelling that NumPy accepts") {
       "{'descr': u'<f4', u'fortran_order': False, 'shape': (0x2, 0b11)}",
       "{'descr': '<' 'f4', 'fortran_order': False, 'shape': ((2), +3)}",
       "{'descr': '\\x3cf4', 'fortran_order': False, 'shape': (2, 3)}  # a comment",
+      "{'descr': '\\u003c\\1464', 'fortran_order': False, 'shape': (2 L, 3 L)}",
       "{'descr': '>f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}",
   };
   for (const char* const header : spellings) {

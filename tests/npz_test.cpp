@@ -112,6 +112,11 @@ TEST_CASE("archives of other writers are read") {
     zip.comment.resize(65535, 'x');
     check_two(folder, zip);
   }
+  SUBCASE("zeros behind, which fill up the last block of a pipe or tape") {
+    check_two(folder.write("x.npz", two_members().bytes() + std::string(10239, '\0')));
+    check_two(
+        folder.write("x.npz", with_zip64_end(two_members().bytes(), 2) + std::string(7, '\0')));
+  }
   SUBCASE("sizes in zip64 fields, full or absent in the local header") {
     Zip zip = two_members();
     for (Zip::Member& member : zip.members) {
@@ -325,7 +330,8 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
   }
   SUBCASE("something before or behind") {
     const std::string plain = zip.bytes();
-    CHECK_FALSE(refusal(folder, plain + '\0').empty());
+    CHECK_FALSE(refusal(folder, plain + '\1').empty());
+    CHECK_FALSE(refusal(folder, plain + std::string(100, '\0') + '\1').empty());
     CHECK_FALSE(refusal(folder, plain + plain).empty());
     CHECK_FALSE(refusal(folder, "PK\x03\x04" + plain).empty());
     CHECK(contains(refusal(folder, "#!/bin/sh\n" + plain), "neither"));
@@ -485,7 +491,11 @@ TEST_CASE("what is written opens everywhere, with members aligned to 64 bytes") 
   io::write_npz(folder.path / "stored.npz", variables);
   io::write_npz(folder.path / "deflated.npz", variables, io::Compression::deflate);
   python(folder, R"(
+from subprocess import run
 for name in ['stored.npz', 'deflated.npz']:
+    for tool in ['unzip -tqq', 'bsdtar -tf', '7z t']:
+        told = run(tool.split() + [name], capture_output=True, text=True)
+        assert told.returncode == 0 and 'arning' not in told.stdout + told.stderr, told
     with np.load(name, allow_pickle=False) as file:
         assert file.files == ['weight', 'group/step', 'm\u00fc', 'none'], file.files
         assert np.array_equal(file['weight'], np.full((3, 4), 1.5, 'f4')) and file['weight'].dtype == np.float32

@@ -1,13 +1,15 @@
 #include "mnemo/io/detail/archive.hpp"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
+#include <algorithm>
 #include <array>
-#include <atomic>
-#include <thread>
+#include <memory>
+#include <new>
 
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/crc.hpp"
 #include "mnemo/io/detail/shown.hpp"
 #include "mnemo/io/detail/zip_writer.hpp"
 
@@ -30,47 +32,22 @@ struct Outgoing {
 };
 
 void take_crc(Outgoing& member) {
-  const auto* const header = reinterpret_cast<const Bytef*>(member.header.data());
-  const auto* const elements = reinterpret_cast<const Bytef*>(member.elements.data());
-  const uLong crc = ::crc32_z(0, header, member.header.size());
-  member.crc = static_cast<std::uint32_t>(
-      member.elements.empty() ? crc : ::crc32_z(crc, elements, member.elements.size()));
-}
-
-void deflate_into(z_stream& stream, Bytes input, int flush, std::vector<std::byte>& output) {
-  constexpr std::size_t most = 1 << 30;  // zlib counts in 32 bits
-  do {
-    const std::size_t piece = std::min(input.size(), most);
-    const bool last = piece == input.size();
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(input.data()));
-    stream.avail_in = static_cast<uInt>(piece);
-    input = input.subspan(piece);
-    do {
-      const std::size_t had = output.size();
-      const std::size_t room = std::max<std::size_t>(64 * 1024, std::min(had / 2, most));
-      output.resize(had + room);
-      stream.next_out = reinterpret_cast<Bytef*>(output.data() + had);
-      stream.avail_out = static_cast<uInt>(room);
-      ::deflate(&stream, last ? flush : Z_NO_FLUSH);
-      output.resize(had + room - stream.avail_out);
-    } while (stream.avail_out == 0);
-  } while (!input.empty());
+  member.crc = crc32(member.elements, crc32(bytes_of(member.header)));
 }
 
 void deflate_member(Outgoing& member) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) !=
-      Z_OK) {
-    fail("deflate: zlib could not start");
-  }
-  try {
-    deflate_into(stream, bytes_of(member.header), Z_NO_FLUSH, member.deflated);
-    deflate_into(stream, member.elements, Z_FINISH, member.deflated);
-  } catch (...) {
-    deflateEnd(&stream);
-    throw;
-  }
-  deflateEnd(&stream);
+  constexpr int usual_level = 6;
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(usual_level), libdeflate_free_compressor);
+  if (!compressor) throw std::bad_alloc();
+  std::vector<std::byte> plain(member.header.size() + member.elements.size());
+  std::ranges::copy(bytes_of(member.header), plain.begin());
+  std::ranges::copy(member.elements,
+                    plain.begin() + static_cast<std::ptrdiff_t>(member.header.size()));
+  std::vector<std::byte>& packed = member.deflated;
+  packed.resize(libdeflate_deflate_compress_bound(compressor.get(), plain.size()));
+  packed.resize(libdeflate_deflate_compress(compressor.get(), plain.data(), plain.size(),
+                                            packed.data(), packed.size()));
 }
 
 void add_member(ZipWriter& zip, const std::string& name, const Outgoing& outgoing, bool deflated) {
@@ -87,54 +64,11 @@ void add_member(ZipWriter& zip, const std::string& name, const Outgoing& outgoin
   }
 }
 
-/// Checksums that two threads take between them: one ahead of the other, which writes.
-class Checksums {
- public:
-  explicit Checksums(std::vector<Outgoing>& members) : members_(members), states_(members.size()) {}
-
-  /// Takes those that nobody has begun, front to back.
-  void run() {
-    for (std::size_t i = 0; i < members_.size() && !stop_; ++i) take(i);
-  }
-  /// Returns when member `i` has its checksum. Where nobody has begun with it, takes it here: on a
-  /// busy machine the other thread may not be running at all.
-  void need(std::size_t i) {
-    if (!take(i)) states_[i].wait(begun);
-  }
-  void stop() { stop_ = true; }
-
- private:
-  static constexpr int untouched = 0, begun = 1, done = 2;
-
-  bool take(std::size_t i) {
-    int expected = untouched;
-    if (!states_[i].compare_exchange_strong(expected, begun)) return false;
-    take_crc(members_[i]);
-    states_[i] = done;
-    states_[i].notify_all();
-    return true;
-  }
-
-  std::vector<Outgoing>& members_;
-  std::vector<std::atomic<int>> states_;
-  std::atomic<bool> stop_{false};
-};
-
 void write_stored(ZipWriter& zip, const Variables& variables, std::vector<Outgoing>& members) {
-  Checksums checksums(members);
-  std::jthread helper;
-  constexpr std::size_t worth_a_thread = 1 << 20;
-  if (threads() > 1 && variables.bytes() >= worth_a_thread) {
-    helper = std::jthread([&] { checksums.run(); });
-  }
-  try {
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      checksums.need(i);
-      add_member(zip, variables[i].name, members[i], false);
-    }
-  } catch (...) {
-    checksums.stop();
-    throw;
+  parallel_blocks(static_cast<std::int64_t>(members.size()),
+                  [&](std::int64_t block) { take_crc(members[static_cast<std::size_t>(block)]); });
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    add_member(zip, variables[i].name, members[i], false);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/crc.hpp"
 
 namespace mnemo::detail {
 namespace {
@@ -32,7 +33,7 @@ void Inflater::read(void* target, std::size_t count) {
   while (count > 0) {
     const std::size_t done = step(to, std::min(count, output_bytes));
     if (done == 0 && ended_) fail(where_, ": damaged (it unpacks to fewer bytes than it says)");
-    crc_ = static_cast<std::uint32_t>(::crc32_z(crc_, to, done));
+    crc_ = crc32(std::as_bytes(std::span(to, done)), crc_);
     to += done;
     count -= done;
   }

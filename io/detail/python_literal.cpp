@@ -122,20 +122,38 @@ class Parser {
   }
 
   void escape(std::string& to) {
+    constexpr std::string_view letters = "\\'\"abfnrtv";
+    constexpr std::string_view meanings = "\\'\"\a\b\f\n\r\t\v";
     ++at_;
     const char c = peek();
-    ++at_;
-    if (c == '\\' || c == '\'' || c == '"') {
-      to += c;
-    } else if (c == 'x') {
-      const int high = digit_value(peek());
-      const int low = at_ + 1 < text_.size() ? digit_value(text_[at_ + 1]) : 99;
-      if (high > 15 || low > 15) bad("has a broken escape in a string");
-      at_ += 2;
-      to += static_cast<char>(high * 16 + low);
+    if (const std::size_t known = letters.find(c); known != std::string_view::npos) {
+      ++at_;
+      to += meanings[known];
+    } else if (c == '\n') {
+      ++at_;
+    } else if (digit_value(c) < 8) {
+      coded(8, 1, 3, to);
+    } else if (c == 'x' || c == 'u' || c == 'U') {
+      ++at_;
+      const std::size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+      coded(16, digits, digits, to);
+    } else if (c == 'N') {
+      bad("has a character by its name in a string");
     } else {
-      bad("has an escape in a string that no dtype needs");
+      to += '\\';  // what is no escape stays as it is
     }
+  }
+
+  /// A character by its number. Only ASCII is told apart: no supported dtype has anything else.
+  void coded(int base, std::size_t least, std::size_t most, std::string& to) {
+    std::uint32_t code = 0;
+    std::size_t digits = 0;
+    for (; digits < most && digit_value(peek()) < base; ++digits, ++at_) {
+      code =
+          code * static_cast<std::uint32_t>(base) + static_cast<std::uint32_t>(digit_value(peek()));
+    }
+    if (digits < least) bad("has a broken escape in a string");
+    to += code < 0x80 ? static_cast<char>(code) : '?';
   }
 
   Literal number(bool negative) {
@@ -162,7 +180,9 @@ class Parser {
     if (at_ == start || !digit_before) bad("has a broken number");
     const bool zero = integer.value == 0 && !integer.overflow;
     if (base == 10 && text_[start] == '0' && !zero) bad("has a number with leading zeros");
-    if (peek() == 'L' || peek() == 'l') ++at_;  // Python 2's long
+    const std::size_t end = at_;
+    skip_space();
+    at_ = peek() == 'L' ? at_ + 1 : end;  // Python 2's long
     if (is_letter(peek()) || is_digit(peek()) || peek() == '.')
       bad("has a number that is no integer");
     if (negative) integer.value = -integer.value;

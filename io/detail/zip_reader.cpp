@@ -109,17 +109,22 @@ class Reader {
     fail(file_.name(), ": damaged archive: ", parts...);
   }
 
-  /// The end record is where a comment of the length that it states reaches the end of the file.
+  /// The end record is where a comment of the length that it states reaches the end of the file, but
+  /// for zeros: who writes to a pipe or a tape fills up its last block.
   End find_end() const {
     if (file_.size() < end_bytes) bad("too short for a zip file");
     const std::size_t length = std::min<std::uint64_t>(file_.size(), end_bytes + most_comment);
     std::vector<unsigned char> tail(length);
     const std::uint64_t tail_offset = file_.size() - length;
     file_.read_at(tail_offset, tail.data(), length);
+    std::size_t zeros = 0;
+    while (zeros < length && tail[length - 1 - zeros] == 0) ++zeros;
     const unsigned char* found = nullptr;
     for (std::size_t back = end_bytes; back <= length; ++back) {
       const unsigned char* const at = tail.data() + length - back;
-      if (load32(at) != end_signature || load16(at + 20) != back - end_bytes) continue;
+      if (load32(at) != end_signature) continue;
+      const std::size_t whole = end_bytes + load16(at + 20);
+      if (whole > back || back - whole > zeros) continue;
       if (found) bad("it has two end records, one in the comment of the other");
       found = at;
     }
