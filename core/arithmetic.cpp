@@ -1,5 +1,8 @@
 #include "mnemo/core/arithmetic.hpp"
 
+#include <cmath>
+#include <limits>
+
 #include "mnemo/core/detail/accumulate.hpp"
 #include "mnemo/core/detail/elementwise.hpp"
 
@@ -82,113 +85,148 @@ Tensor operator*(double a, const Tensor& b) { return b * a; }
 
 namespace {
 
-// result[j] = f(a[j], b[j]) with broadcasting, as bool.
-template <class A, class B, class F>
-Tensor decide(const char* name, const Tensor& a, const Tensor& b, const F& f) {
+// out[j] = f(a[j], b[j]) where both go on, or one of them stays.
+template <class T, auto f>
+void decide_run(const void* a, const void* b, const std::array<bool, 2>& advances,
+                std::int64_t length, bool* out) {
+  const T* const x = static_cast<const T*>(a);
+  const T* const y = static_cast<const T*>(b);
+  if (advances[0] && advances[1]) {
+    for (std::int64_t j = 0; j < length; ++j) out[j] = f(x[j], y[j]);
+  } else if (advances[0]) {
+    for (std::int64_t j = 0; j < length; ++j) out[j] = f(x[j], *y);
+  } else {
+    const std::int64_t step = advances[1];
+    for (std::int64_t j = 0; j < length; ++j) out[j] = f(*x, y[j * step]);
+  }
+}
+
+using DecideRun = void (*)(const void* a, const void* b, const std::array<bool, 2>& advances,
+                           std::int64_t length, bool* out);
+
+// `run` with broadcasting; not a template, since there are many of those.
+Tensor decide(const char* name, const Tensor& a, const Tensor& b, DecideRun run) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   Tensor result(shape, DType::boolean);
   const auto walk = detail::plan_walk<2>(name, shape, {&a.shape(), &b.shape()});
-  const A* const x = a.data<A>();
-  const B* const y = b.data<B>();
+  const auto size = static_cast<std::int64_t>(item_size(a.dtype()));
+  const char* const x = static_cast<const char*>(a.raw());
+  const char* const y = static_cast<const char*>(b.raw());
   bool* const out = result.mutable_data<bool>();
   for_each_run(walk, [&](std::int64_t at, std::array<std::int64_t, 2> from, std::int64_t length) {
-    const A* const left = x + from[0];
-    const B* const right = y + from[1];
-    if (walk.advances[0] && walk.advances[1]) {
-      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], right[j]);
-    } else if (walk.advances[0]) {
-      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(left[j], *right);
-    } else {
-      const std::int64_t step = walk.advances[1];
-      for (std::int64_t j = 0; j < length; ++j) out[at + j] = f(*left, right[j * step]);
-    }
+    run(x + from[0] * size, y + from[1] * size, walk.advances, length, out + at);
   });
   return result;
 }
 
-// Calls `body` with the type of `dtype`, of those that can be computed with.
+// Calls `body` with the type of `dtype`, of those that can be computed with; bool as the bytes it is.
 template <class Body>
 Tensor with_number(const char* name, DType dtype, const Body& body) {
   return detail::with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {
     if constexpr (std::is_same_v<T, Half>) {
       fail(name, ": float16 is for storage only; convert with cast()");
+    } else if constexpr (std::is_same_v<T, bool>) {
+      return body(std::type_identity<std::uint8_t>{});
     } else {
       return body(type);
     }
   });
 }
 
-template <class Compare>
-Tensor compare(const char* name, const Tensor& a, const Tensor& b, const Compare& holds) {
-  expect_one_dtype(name, std::array{&a, &b});
-  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    return decide<T, T>(name, a, b, holds);
-  });
-}
-
-template <class Compare>
-Tensor compare(const char* name, const Tensor& a, double b, const Compare& holds) {
-  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Tensor other =
-        scalar(std::is_same_v<T, float> ? static_cast<float>(b) : b, DType::float64);
-    // A double has the digits of every type but the 64-bit integers; a long double has those too.
-    return decide<T, double>(name, a, other, [&holds](T x, double y) {
-      using Wide = std::conditional_t<sizeof(T) == 8 && std::is_integral_v<T>, long double, double>;
-      return holds(static_cast<Wide>(x), static_cast<Wide>(y));
-    });
-  });
-}
+enum class Relation { equal, not_equal, less, less_equal, greater, greater_equal };
+constexpr std::array relation_names{"equal",      "not_equal", "less",
+                                    "less_equal", "greater",   "greater_equal"};
 
 constexpr auto equal = [](auto x, auto y) { return x == y; };
 constexpr auto not_equal = [](auto x, auto y) { return x != y; };
 constexpr auto less = [](auto x, auto y) { return x < y; };
 constexpr auto less_equal = [](auto x, auto y) { return x <= y; };
-constexpr auto more = [](auto x, auto y) { return x > y; };
-constexpr auto more_equal = [](auto x, auto y) { return x >= y; };
+
+Tensor compare(Relation relation, const Tensor& a, const Tensor& b) {
+  const char* const name = relation_names[static_cast<std::size_t>(relation)];
+  expect_one_dtype(name, std::array{&a, &b});
+  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
+    switch (relation) {
+      case Relation::equal: return decide(name, a, b, decide_run<T, equal>);
+      case Relation::not_equal: return decide(name, a, b, decide_run<T, not_equal>);
+      case Relation::less: return decide(name, a, b, decide_run<T, less>);
+      case Relation::less_equal: return decide(name, a, b, decide_run<T, less_equal>);
+      case Relation::greater: return decide(name, b, a, decide_run<T, less>);
+      case Relation::greater_equal: break;
+    }
+    return decide(name, b, a, decide_run<T, less_equal>);
+  });
+}
+
+// Integers are compared with the whole number at or below b, which decides as b does.
+Tensor compare(Relation relation, const Tensor& a, double b) {
+  const char* const name = relation_names[static_cast<std::size_t>(relation)];
+  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      return compare(relation, a, scalar(b, a.dtype()));
+    } else {
+      const bool below = relation == Relation::less || relation == Relation::less_equal;
+      const bool above = relation == Relation::greater || relation == Relation::greater_equal;
+      const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);  // the first too large
+      const double whole = std::floor(b);
+      const auto always = [&](bool answer) {
+        return full(a.shape(), answer ? 1.0 : 0.0, DType::boolean);
+      };
+      if (std::isnan(b)) return always(relation == Relation::not_equal);
+      if (b >= end) return always(below || relation == Relation::not_equal);
+      if (b < static_cast<double>(std::numeric_limits<T>::min())) {
+        return always(above || relation == Relation::not_equal);
+      }
+      if (whole != b && !below && !above) return always(relation == Relation::not_equal);
+      const Relation asked = whole == b ? relation
+                             : below    ? Relation::less_equal
+                                        : Relation::greater;
+      return compare(asked, a,
+                     cast(from_values(std::vector<T>{static_cast<T>(whole)}, {}), a.dtype()));
+    }
+  });
+}
 
 // What counts as true.
 Tensor truth(const Tensor& a) {
-  return a.dtype() == DType::boolean ? a : compare("logical", a, 0.0, not_equal);
+  return a.dtype() == DType::boolean ? a : compare(Relation::not_equal, a, 0.0);
 }
 
 }  // namespace
 
-Tensor operator==(const Tensor& a, const Tensor& b) { return compare("equal", a, b, equal); }
-Tensor operator!=(const Tensor& a, const Tensor& b) {
-  return compare("not_equal", a, b, not_equal);
-}
-Tensor operator<(const Tensor& a, const Tensor& b) { return compare("less", a, b, less); }
-Tensor operator<=(const Tensor& a, const Tensor& b) {
-  return compare("less_equal", a, b, less_equal);
-}
-Tensor operator>(const Tensor& a, const Tensor& b) { return compare("greater", a, b, more); }
+Tensor operator==(const Tensor& a, const Tensor& b) { return compare(Relation::equal, a, b); }
+Tensor operator!=(const Tensor& a, const Tensor& b) { return compare(Relation::not_equal, a, b); }
+Tensor operator<(const Tensor& a, const Tensor& b) { return compare(Relation::less, a, b); }
+Tensor operator<=(const Tensor& a, const Tensor& b) { return compare(Relation::less_equal, a, b); }
+Tensor operator>(const Tensor& a, const Tensor& b) { return compare(Relation::greater, a, b); }
 Tensor operator>=(const Tensor& a, const Tensor& b) {
-  return compare("greater_equal", a, b, more_equal);
+  return compare(Relation::greater_equal, a, b);
 }
-Tensor operator==(const Tensor& a, double b) { return compare("equal", a, b, equal); }
-Tensor operator!=(const Tensor& a, double b) { return compare("not_equal", a, b, not_equal); }
-Tensor operator<(const Tensor& a, double b) { return compare("less", a, b, less); }
-Tensor operator<=(const Tensor& a, double b) { return compare("less_equal", a, b, less_equal); }
-Tensor operator>(const Tensor& a, double b) { return compare("greater", a, b, more); }
-Tensor operator>=(const Tensor& a, double b) { return compare("greater_equal", a, b, more_equal); }
-Tensor operator==(double a, const Tensor& b) { return compare("equal", b, a, equal); }
-Tensor operator!=(double a, const Tensor& b) { return compare("not_equal", b, a, not_equal); }
-Tensor operator<(double a, const Tensor& b) { return compare("less", b, a, more); }
-Tensor operator<=(double a, const Tensor& b) { return compare("less_equal", b, a, more_equal); }
-Tensor operator>(double a, const Tensor& b) { return compare("greater", b, a, less); }
-Tensor operator>=(double a, const Tensor& b) { return compare("greater_equal", b, a, less_equal); }
+Tensor operator==(const Tensor& a, double b) { return compare(Relation::equal, a, b); }
+Tensor operator!=(const Tensor& a, double b) { return compare(Relation::not_equal, a, b); }
+Tensor operator<(const Tensor& a, double b) { return compare(Relation::less, a, b); }
+Tensor operator<=(const Tensor& a, double b) { return compare(Relation::less_equal, a, b); }
+Tensor operator>(const Tensor& a, double b) { return compare(Relation::greater, a, b); }
+Tensor operator>=(const Tensor& a, double b) { return compare(Relation::greater_equal, a, b); }
+Tensor operator==(double a, const Tensor& b) { return b == a; }
+Tensor operator!=(double a, const Tensor& b) { return b != a; }
+Tensor operator<(double a, const Tensor& b) { return b > a; }
+Tensor operator<=(double a, const Tensor& b) { return b >= a; }
+Tensor operator>(double a, const Tensor& b) { return b < a; }
+Tensor operator>=(double a, const Tensor& b) { return b <= a; }
 
 Tensor operator&&(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_and", truth(a), truth(b),
-                            [](bool x, bool y) { return x & y; });
+  constexpr auto both = [](bool x, bool y) { return x & y; };
+  return decide("logical_and", truth(a), truth(b), decide_run<bool, both>);
 }
 Tensor operator||(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_or", truth(a), truth(b), [](bool x, bool y) { return x | y; });
+  constexpr auto either = [](bool x, bool y) { return x | y; };
+  return decide("logical_or", truth(a), truth(b), decide_run<bool, either>);
 }
 Tensor logical_xor(const Tensor& a, const Tensor& b) {
-  return decide<bool, bool>("logical_xor", truth(a), truth(b), not_equal);
+  return decide("logical_xor", truth(a), truth(b), decide_run<bool, not_equal>);
 }
-Tensor operator!(const Tensor& a) { return compare("logical_not", a, 0.0, equal); }
+Tensor operator!(const Tensor& a) { return compare(Relation::equal, a, 0.0); }
 
 namespace {
 

@@ -43,6 +43,25 @@ TEST_CASE("comparisons of any dtype, with numbers on both sides") {
   CHECK(values(tensor<std::int64_t>({(std::int64_t{1} << 53) + 1}) == 9007199254740992.0) ==
         List{0});
   CHECK(values(tensor<std::uint8_t>({200}) > -1.0) == List{1});
+  const Tensor whole = tensor<std::int32_t>({-3, -2, 2, 3});  // a fraction is never rounded away
+  CHECK(values(whole < 2.5) == List{1, 1, 1, 0});
+  CHECK(values(whole >= 2.5) == List{0, 0, 0, 1});
+  CHECK(values(whole <= -2.5) == List{1, 0, 0, 0});
+  CHECK(values(-2.5 < whole) == List{0, 1, 1, 1});
+  CHECK(values(whole == 2.5) == List{0, 0, 0, 0});
+  CHECK(values(whole != 2.5) == List{1, 1, 1, 1});
+  for (const double number : {1e300, HUGE_VAL, 2147483648.0}) {
+    CHECK(values(whole < number) == List{1, 1, 1, 1});
+    CHECK(values(whole > number) == List{0, 0, 0, 0});
+    CHECK(values(whole != number) == List{1, 1, 1, 1});
+    CHECK(values(whole >= -number) == List{1, 1, 1, 1});
+    CHECK(values(whole == -number) == List{0, 0, 0, 0});
+  }
+  CHECK(values(tensor<std::int8_t>({-128, 127}) <= -128.0) == List{1, 0});
+  CHECK(values(tensor<std::int8_t>({-128, 127}) < 127.0) == List{1, 0});
+  CHECK(values(whole < NAN) == List{0, 0, 0, 0});
+  CHECK(values(whole != NAN) == List{1, 1, 1, 1});
+  CHECK(values(tensor({true, false}) > 0.5) == List{1, 0});
   CHECK(error_of([&] {
           std::ignore = x < tensor({1.0f, 2.0f, 3.0f});
         }).find("float32") != std::string::npos);
