@@ -4,8 +4,8 @@
 set -eu
 
 build="g++ cmake ninja-build pkg-config libdeflate-dev libopenblas-dev libxtensor-dev libxsimd-dev
-       zlib1g-dev"
-examples="libpng-dev libcli11-dev dataset-fashion-mnist"
+       libpng-dev zlib1g-dev"
+examples="libcli11-dev dataset-fashion-mnist"
 tests="doctest-dev python3 python3-numpy python3-matplotlib binutils
        libarchive-tools p7zip-full unzip"
 development="git make clang clang-format clang-tidy libclang-rt-14-dev ccache gcovr doxygen graphviz python3-torch"

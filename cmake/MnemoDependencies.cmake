@@ -6,6 +6,7 @@
 set(MNEMO_DEPENDENCIES
   "deflate libdeflate.h libdeflate-dev"
   "openblas openblas_config.h libopenblas-dev"
+  "png png.h libpng-dev"
   "z zlib.h zlib1g-dev"
 )
 

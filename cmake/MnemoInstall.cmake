@@ -75,7 +75,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES OFF) # a static library has nothing to strip but what its user links
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libdeflate-dev, libopenblas-dev, zlib1g-dev, libstdc++-12-dev | libstdc++-dev")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libdeflate-dev, libopenblas-dev, libpng-dev, zlib1g-dev, libstdc++-12-dev | libstdc++-dev")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-numpy")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-matplotlib, pkg-config, cmake")
 set(CPACK_PACKAGE_DESCRIPTION_FILE ${PROJECT_SOURCE_DIR}/cmake/package_description.txt)

@@ -10,6 +10,7 @@
 
 #include "mnemo/core/creation.hpp"
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/core/shape_ops.hpp"
 #include "mnemo/io/detail/file.hpp"
 
 namespace mnemo::io {
@@ -142,7 +143,8 @@ void read_picture(const std::filesystem::path& path, Channels channels, std::siz
   const std::int64_t height = shape[0];
   const std::int64_t width = shape[1];
   const std::int64_t have = shape[2];
-  const std::int64_t want = channels == Channels::as_stored ? have : static_cast<std::int64_t>(channels);
+  const std::int64_t want =
+      channels == Channels::as_stored ? have : static_cast<std::int64_t>(channels);
   if (static_cast<std::uint64_t>(height * width * std::max(have, want)) > limit) {
     fail(file.name(), ": ", width, " x ", height, " pixels of ", std::max(have, want),
          " bytes, more than the limit of ", limit, " bytes");
@@ -184,19 +186,13 @@ Tensor read_png(const std::filesystem::path& path, Channels channels, std::size_
 
 void write_png(const std::filesystem::path& path, const Tensor& picture) {
   const bool planar = picture.rank() == 3 && (picture.size(0) == 1 || picture.size(0) == 3);
-  if (picture.dtype() != DType::uint8 || (picture.rank() != 2 && !planar) || picture.elements() == 0) {
+  if (picture.dtype() != DType::uint8 || (picture.rank() != 2 && !planar) ||
+      picture.elements() == 0) {
     fail(path.string(), ": no picture of ", picture.dtype(), " ", picture.shape(),
          ", expected uint8 [height, width], [1, height, width] or [3, height, width]");
   }
   const std::int64_t channels = planar ? picture.size(0) : 1;
-  const std::int64_t count = picture.elements() / channels;
-  const std::uint8_t* const planes = picture.data<std::uint8_t>();
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(picture.elements()));
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      pixels[static_cast<std::size_t>(i * channels + c)] = planes[c * count + i];
-    }
-  }
+  const Tensor pixels = planar ? permute(picture, {1, 2, 0}) : picture;
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   image.width = static_cast<png_uint_32>(picture.size(-1));
@@ -204,7 +200,7 @@ void write_png(const std::filesystem::path& path, const Tensor& picture) {
   image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   std::vector<std::uint8_t> bytes(PNG_IMAGE_PNG_SIZE_MAX(image));
   png_alloc_size_t size = bytes.size();
-  if (png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.data(), 0, nullptr) == 0) {
+  if (png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.raw(), 0, nullptr) == 0) {
     fail(path.string(), ": libpng: ", static_cast<const char*>(image.message));
   }
   detail::AtomicFile file(path);
@@ -212,7 +208,8 @@ void write_png(const std::filesystem::path& path, const Tensor& picture) {
   file.commit();
 }
 
-ImageFolder::ImageFolder(const std::filesystem::path& path, Channels channels) : channels_(channels) {
+ImageFolder::ImageFolder(const std::filesystem::path& path, Channels channels)
+    : channels_(channels) {
   std::vector<std::int64_t> labels;
   for (const std::filesystem::path& folder : listed(path)) {
     if (!std::filesystem::is_directory(folder)) {

@@ -8,7 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/png.hpp"
+#include "mnemo/core/shape_ops.hpp"
+#include "mnemo/io/image.hpp"
 
 namespace examples {
 
@@ -112,8 +113,10 @@ void Plot::write(const std::filesystem::path& path) {
   }
   axis(false, left_, right_, width_);
   axis(true, bottom_, top_, height_);
-  write_png(path, pixels_, width_ + margin_left + margin_right,
-            height_ + margin_top + margin_bottom, 3);
+  const std::int64_t all_rows = height_ + margin_top + margin_bottom;
+  const std::int64_t all_columns = width_ + margin_left + margin_right;
+  mnemo::io::write_png(path,
+                       permute(mnemo::from_values(pixels_, {all_rows, all_columns, 3}), {2, 0, 1}));
 }
 
 // Column and row count from the frame's upper left corner; what is off the picture is left out.
