@@ -164,8 +164,7 @@ Tensor logsumexp(const Tensor& x, const Reduction& reduction) {
   const auto rule = [kept = plan.kept](Pullback& back) {
     back.to(0, [&] {
       const Tensor y = back.output().reshape(kept);
-      return back.gradient().reshape(kept) *
-             exp(back.input(0) - where(y == -infinity, 0.0, y));
+      return back.gradient().reshape(kept) * exp(back.input(0) - where(y == -infinity, 0.0, y));
     });
   };
   return record("logsumexp", value(), {.inputs = true, .output = true}, rule, x);

@@ -214,12 +214,15 @@ void warn_on_standard_error(const std::string& message) {
 void save(const std::filesystem::path& path, const Variables& variables,
           const SaveOptions& options) {
   const std::string name = path.string();
-  if (name.ends_with('/')) return save_folder(path, variables);
+  std::error_code error;
   if (name.ends_with(".npz")) {
     return detail::write_archive(path, variables, options.compression,
                                  detail::make_note(std::nullopt));
   }
   if (!name.ends_with(".npy")) {
+    if (!name.empty() && (!path.has_extension() || std::filesystem::is_directory(path, error))) {
+      return save_folder(path, variables);
+    }
     fail(name, ": the ending says how to save: .npz, .npy, or / for a folder");
   }
   if (variables.size() != 1) {

@@ -24,7 +24,7 @@ struct SaveOptions {
 };
 
 /// Writes all of `variables` to `path`, whose ending says how: `.npz` an archive; `.npy` the only
-/// variable as one array; `/` a folder of .npy files, with subfolders from the names.
+/// variable as one array; `/`, or none, a folder of .npy files, with subfolders from the names.
 ///
 /// Atomic and durable: everything is written beside the target, flushed to the disk, and renamed, so
 /// that at every instant, also after a power cut, the old state or the new one is there, whole.

@@ -264,6 +264,9 @@ TEST_CASE("a folder that holds other things is not replaced") {
   fewer.add("only", full({2}, 4));
   io::save(folder.path / "state/", fewer);
   CHECK(io::read(folder.path / "state").size() == 1);
+  folder.write("state/.mnemo-1-0.tmp", "left behind by a process that wrote one array of it");
+  io::save(folder.path / "state", fewer);  // a name without an ending is a folder's too
+  CHECK(io::read(folder.path / "state").size() == 1);
   CHECK(folder.names() == std::vector<std::string>{"state"});
 }
 

@@ -152,6 +152,7 @@ TEST_CASE("types that are no numbers of ours are refused by name") {
   CHECK(contains(type("'<f16'"), "extended precision"));
   CHECK(contains(type("'<f3'"), "unknown type"));
   CHECK(contains(type("'<i16'"), "unknown type"));
+  CHECK(contains(type("'\\n\\x1b[1mf4'"), "'??[1mf4' is an unknown type"));  // one line, no escapes
   CHECK(contains(type("''"), "empty dtype"));
   CHECK(contains(type("3"), "no text"));
   CHECK(contains(type("None"), "no text"));

@@ -228,6 +228,7 @@ void AtomicFile::commit() {
 
 AtomicFolder::AtomicFolder(const fs::path& target)
     : name_(target.string()), target_(resolved(without_slash(target))) {
+  remove_left_behind(target_);
   check_replaceable(target_, name_);
   const fs::path folder = folder_of(target_);
   make_folders(folder);

@@ -9,8 +9,10 @@
 #include <string_view>
 
 #include "mnemo/core/detail/parallel.hpp"
+#include "mnemo/core/detail/strided.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/python_literal.hpp"
+#include "mnemo/io/detail/shown.hpp"
 
 namespace mnemo::detail {
 namespace {
@@ -106,7 +108,7 @@ void read_descr(const Literal& literal, NpyHeader& header, const std::string& wh
   }
   const std::optional<DType> dtype = find_type(name);
   if (!dtype) {
-    fail(where, ": the dtype '", text->substr(0, 40), "' is ", refused_kind(name),
+    fail(where, ": the dtype '", shown(*text), "' is ", refused_kind(name),
          "; only bool, integers, float16, float32 and float64 can be read");
   }
   header.dtype = *dtype;
@@ -160,15 +162,9 @@ constexpr std::int64_t grain = 1 << 18;
 
 template <class Word>
 void swap_bytes(const Tensor& tensor) {
-  auto* const data = static_cast<std::byte*>(tensor.mutable_raw());
+  auto* const data = static_cast<Word*>(tensor.mutable_raw());
   parallel_range(tensor.elements(), grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      std::byte* const at = data + i * static_cast<std::int64_t>(sizeof(Word));
-      Word word;
-      std::memcpy(&word, at, sizeof word);
-      word = swapped(word);
-      std::memcpy(at, &word, sizeof word);
-    }
+    for (std::int64_t i = begin; i < end; ++i) data[i] = swapped(data[i]);
   });
 }
 
@@ -180,53 +176,17 @@ void normalize_bools(const Tensor& tensor) {
   });
 }
 
-/// C order from Fortran order. Of all axes, the first is contiguous in `from` and the last in `to`:
-/// for each index of the axes between, tiles of these two are transposed.
-template <class Word>
-void transpose(const Shape& shape, const Word* from, Word* to) {
-  const std::size_t rank = shape.rank();
-  const std::int64_t rows = shape[0];
-  const std::int64_t columns = shape[rank - 1];
-  std::int64_t between = 1;
-  for (std::size_t axis = 1; axis + 1 < rank; ++axis) between *= shape[axis];
-  const std::int64_t from_column = rows * between;  // from one index of the last axis to the next
-  const std::int64_t to_row = between * columns;
-  constexpr std::int64_t tile = 32;
-  const std::int64_t row_tiles = (rows + tile - 1) / tile;
-  parallel_range(between * row_tiles, std::max<std::int64_t>(1, grain / (tile * columns + 1)),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t block = begin; block < end; ++block) {
-                     // The index of the axes between counts in C order in `to`, in Fortran order in `from`.
-                     std::int64_t c_index = block / row_tiles;
-                     const std::int64_t to_middle = c_index * columns;
-                     std::int64_t from_middle = 0;
-                     std::int64_t stride = from_column;
-                     for (std::size_t axis = rank - 2; axis > 0; --axis) {
-                       stride /= shape[axis];
-                       from_middle += c_index % shape[axis] * stride;
-                       c_index /= shape[axis];
-                     }
-                     const std::int64_t first = block % row_tiles * tile;
-                     const std::int64_t last = std::min(first + tile, rows);
-                     for (std::int64_t left = 0; left < columns; left += tile) {
-                       const std::int64_t right = std::min(left + tile, columns);
-                       for (std::int64_t row = first; row < last; ++row) {
-                         for (std::int64_t column = left; column < right; ++column) {
-                           to[row * to_row + to_middle + column] =
-                               from[column * from_column + from_middle + row];
-                         }
-                       }
-                     }
-                   }
-                 });
-}
-
-template <class Visit>
-void with_word(std::size_t size, const Visit& visit) {
-  if (size == 1) visit(std::uint8_t{});
-  if (size == 2) visit(std::uint16_t{});
-  if (size == 4) visit(std::uint32_t{});
-  if (size == 8) visit(std::uint64_t{});
+/// C order from Fortran order.
+void transpose(const Shape& shape, const Tensor& from, const Tensor& to) {
+  std::vector<StridedAxis> axes;
+  std::int64_t from_stride = 1;
+  std::int64_t to_stride = to.elements();
+  for (const std::int64_t length : shape) {
+    to_stride /= length;
+    axes.push_back({length, from_stride, to_stride});
+    from_stride *= length;
+  }
+  copy_strided(item_size(to.dtype()), std::move(axes), from.raw(), to.mutable_raw());
 }
 
 }  // namespace
@@ -335,17 +295,15 @@ Shape raw_shape(const NpyHeader& header) {
 Tensor decode_npy(const NpyHeader& header, Tensor raw) {
   if (header.dtype == DType::boolean) normalize_bools(raw);
   if (header.swapped) {
-    with_word(item_size(header.dtype), [&](auto word) {
-      if constexpr (sizeof word > 1) swap_bytes<decltype(word)>(raw);
-    });
+    switch (item_size(header.dtype)) {
+      case 2: swap_bytes<std::uint16_t>(raw); break;
+      case 4: swap_bytes<std::uint32_t>(raw); break;
+      default: swap_bytes<std::uint64_t>(raw);
+    }
   }
   if (!is_transposed(header)) return Tensor(raw.storage(), header.shape, header.dtype);
   Tensor result(header.shape, header.dtype);
-  with_word(item_size(header.dtype), [&](auto word) {
-    using Word = decltype(word);
-    transpose(header.shape, static_cast<const Word*>(raw.raw()),
-              static_cast<Word*>(result.mutable_raw()));
-  });
+  transpose(header.shape, raw, result);
   return result;
 }
 
