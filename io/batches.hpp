@@ -19,6 +19,9 @@ struct BatchOptions {
 
 /// Deals out the rows of some tensors in batches, epoch after epoch, without end.
 ///
+/// The tensors come from read_idx, read_csv, read_npy, read_npz or ImageFolder, or from `map`, which
+/// leaves them on the disk: only the rows of a batch are read then.
+///
 /// The order of an epoch follows from seed and epoch alone. Seed, epoch, position and batch size are
 /// named tensors, read at each batch, so that saving and restoring them at any moment, also in the
 /// middle of an epoch, goes on with exactly the next rows. The position counts rows, not batches: a

@@ -1,18 +1,14 @@
 #include "mnemo/io/idx.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <string>
-#include <system_error>
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/file.hpp"
 
 namespace mnemo::io {
 namespace {
@@ -25,60 +21,14 @@ constexpr std::size_t most_bytes = std::size_t{1} << 60;  // sums with a header'
 // Deflate turns at most 258 bytes into two bits (zlib's "maximum compression factor").
 constexpr std::uint64_t most_expansion = 1032;
 
-/// A regular file, opened to be read from its beginning.
-class File {
- public:
-  explicit File(const std::filesystem::path& path) : name_(path.string()) {
-    // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor_ < 0) fail(name_, ": ", std::generic_category().message(errno));
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-      ::close(descriptor_);
-      fail(name_, ": not a regular file");
-    }
-    size_ = static_cast<std::uint64_t>(status.st_size);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { ::close(descriptor_); }
-
-  const std::string& name() const { return name_; }
-  std::uint64_t size() const { return size_; }
-
-  /// Up to `count` bytes; fewer only at the end of the file.
-  std::size_t read(void* target, std::size_t count) {
-    std::size_t done = 0;
-    while (done < count) {
-      const ssize_t got = ::read(descriptor_, static_cast<char*>(target) + done, count - done);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail(name_, ": ", std::generic_category().message(errno));
-      if (got == 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
-  }
-
-  void rewind() {
-    if (::lseek(descriptor_, 0, SEEK_SET) != 0) {
-      fail(name_, ": ", std::generic_category().message(errno));
-    }
-  }
-
- private:
-  std::string name_;
-  int descriptor_ = -1;
-  std::uint64_t size_ = 0;
-};
-
 /// The bytes inside a file, whether or not it is compressed.
 class Source {
  public:
-  explicit Source(File& file) : file_(file) {
+  explicit Source(const detail::InputFile& file) : file_(file) {
     std::array<unsigned char, 2> start{};
     compressed_ =
-        file_.read(start.data(), start.size()) == 2 && start[0] == 0x1f && start[1] == 0x8b;
-    file_.rewind();
+        read_file(start.data(), start.size()) == 2 && start[0] == 0x1f && start[1] == 0x8b;
+    at_ = 0;
     // 16: a gzip header and trailer are expected, and the checksum is compared.
     if (compressed_ && inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) {
       fail(file_.name(), ": zlib could not start");
@@ -95,7 +45,7 @@ class Source {
   /// Up to `count` bytes; fewer only at the end. Throws Error where the compressed stream is damaged
   /// or ends early.
   std::size_t read(void* target, std::size_t count) {
-    if (!compressed_) return file_.read(target, count);
+    if (!compressed_) return read_file(target, count);
     std::size_t done = 0;
     while (done < count && !ended_) {
       done += inflate_some(static_cast<unsigned char*>(target) + done, count - done);
@@ -107,13 +57,21 @@ class Source {
   bool at_end() {
     unsigned char extra;
     return read(&extra, 1) == 0 && (!compressed_ || stream_.avail_in == 0) &&
-           file_.read(&extra, 1) == 0;
+           read_file(&extra, 1) == 0;
   }
 
  private:
+  /// Up to `count` bytes of the file itself.
+  std::size_t read_file(void* target, std::size_t count) {
+    count = std::min<std::uint64_t>(count, file_.size() - at_);
+    if (count > 0) file_.read_at(at_, target, count);
+    at_ += count;
+    return count;
+  }
+
   std::size_t inflate_some(unsigned char* target, std::size_t count) {
     if (stream_.avail_in == 0) {
-      const std::size_t got = file_.read(input_.data(), input_.size());
+      const std::size_t got = read_file(input_.data(), input_.size());
       if (got == 0) fail(file_.name(), ": the gzip stream ends early; the file is truncated");
       stream_.next_in = input_.data();
       stream_.avail_in = static_cast<uInt>(got);
@@ -131,7 +89,8 @@ class Source {
     return room - stream_.avail_out;
   }
 
-  File& file_;
+  const detail::InputFile& file_;
+  std::uint64_t at_ = 0;
   bool compressed_ = false;
   bool ended_ = false;
   z_stream stream_{};
@@ -184,7 +143,7 @@ Header read_header(Source& source, const std::string& name, std::size_t limit) {
 }
 
 /// Refuses a file whose size alone contradicts its header, before memory is asked for.
-void check_size(const Header& header, const File& file, bool compressed) {
+void check_size(const Header& header, const detail::InputFile& file, bool compressed) {
   const std::uint64_t expected = header.header_bytes + header.payload_bytes;
   if (!compressed && file.size() != expected) {
     fail(file.name(), ": ", file.size(), " bytes, but shape ", header.shape, " needs ", expected);
@@ -204,7 +163,7 @@ void check_size(const Header& header, const File& file, bool compressed) {
 }  // namespace
 
 Tensor read_idx(const std::filesystem::path& path, std::size_t limit) {
-  File file(path);
+  const detail::InputFile file(path);
   Source source(file);
   const Header header = read_header(source, file.name(), std::min(limit, most_bytes));
   check_size(header, file, source.compressed());

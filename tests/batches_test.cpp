@@ -9,7 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "io_files.hpp"
+#include "mnemo/core/creation.hpp"
 #include "mnemo/core/parallel.hpp"
+#include "mnemo/io/checkpoint.hpp"
 
 using namespace mnemo;
 using io::Batches;
@@ -274,4 +277,21 @@ TEST_CASE("rows drawn with replacement: some twice, some not at all, and restore
   restore(resumed, batches);
   CHECK(deal(resumed, 400) == deal(batches, 400));
   CHECK_THROWS_AS(Batches({numbered(5)}, {.shuffle = false, .replacement = true}), Error);
+}
+
+TEST_CASE("arrays in a file are dealt out without being loaded") {
+  const io_files::Folder folder;
+  const Tensor x = cast(arange(6 * 2).reshape({6, 2}), DType::float32), y = arange(6);
+  io::save(folder.path / "data.npz", {{"x", x}, {"y", y}});
+  const Variables file = io::map(folder.path / "data.npz");
+  io::Batches mapped({file.at("x"), file.at("y")}, {.size = 4, .seed = 5});
+  io::Batches loaded({x, y}, {.size = 4, .seed = 5});
+  for (int i = 0; i < 5; ++i) {
+    const auto a = mapped.next(), b = loaded.next();
+    REQUIRE(a[0].shape() == b[0].shape());
+    for (std::int64_t row = 0; row < a[1].size(0); ++row) {
+      CHECK(a[1].at({row}) == b[1].at({row}));
+      CHECK(a[0].at({row, 1}) == 2 * a[1].at({row}) + 1);
+    }
+  }
 }

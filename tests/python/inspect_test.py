@@ -461,13 +461,23 @@ class AsAProgram(InFolder):
     def test_the_example_runs(self):
         path = self.save("step_00000400.npz", training_state())
         example = os.path.join(ROOT, "examples", "inspect_in_python.py")
-        found = subprocess.run([sys.executable, example, path], cwd=self.folder,
-                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.assertEqual(found.returncode, 0, found.stderr)
+        with open(self.path("matplotlib.py"), "w") as file:  # as if there were none
+            file.write("raise ImportError('none here')")
+        for without in (True, False):
+            environment = dict(os.environ, PYTHONPATH=self.folder if without else "")
+            found = subprocess.run([sys.executable, example, path], cwd=self.folder, text=True,
+                                   env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.assertEqual(found.returncode, 0, found.stderr)
+            self.assertEqual("apt install python3-matplotlib" in found.stdout, without)
+            self.assertEqual(os.path.exists(self.path("moment.png")), not without)
         status, out, _ = run("diff", path, self.path("runs/edited/step_00000400.npz"))
         self.assertEqual(status, 1)
         self.assertIn("generator_optimizer/exp_avg/up1/weight", out)
         self.assertTrue(out.endswith(f"{len(training_state()) - 2} tensors equal, 2 not\n"), out)
+        found = subprocess.run([sys.executable, example], cwd=self.folder, text=True,
+                               stderr=subprocess.PIPE)
+        self.assertEqual((found.returncode, found.stderr.count("\n")), (1, 1), found.stderr)
+        self.assertIn("cmake --workflow --preset demo", found.stderr)
 
 
 if __name__ == "__main__":
