@@ -106,7 +106,8 @@ std::int64_t Batches::batches_until_epoch(std::int64_t target) const {
   check_state();
   const std::int64_t epochs = target - epoch();
   if (target < 0 || epochs <= 0) return 0;
-  // The present epoch counts with what is left of it; where that is less than a batch, with nothing.
+  // The present epoch counts with what is left of it; where that is less than a batch, with
+  // nothing.
   std::int64_t whole = 0;
   std::int64_t total = 0;
   if (__builtin_mul_overflow(epochs - 1, batches_in(rows_), &whole) ||

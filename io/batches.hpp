@@ -19,22 +19,23 @@ struct BatchOptions {
 
 /// Deals out the rows of some tensors in batches, epoch after epoch, without end.
 ///
-/// The tensors come from read_idx, read_csv, read_npy, read_npz or ImageFolder, or from `map`, which
-/// leaves them on the disk: only the rows of a batch are read then.
+/// The tensors come from read_idx, read_csv, read_npy, read_npz or ImageFolder, or from `map`,
+/// which leaves them on the disk: only the rows of a batch are read then.
 ///
-/// The order of an epoch follows from seed and epoch alone. Seed, epoch, position and batch size are
-/// named tensors, read at each batch, so that saving and restoring them at any moment, also in the
-/// middle of an epoch, goes on with exactly the next rows. The position counts rows, not batches: a
-/// batch size changed on the way neither skips nor repeats a row.
+/// The order of an epoch follows from seed and epoch alone. Seed, epoch, position and batch size
+/// are named tensors, read at each batch, so that saving and restoring them at any moment, also in
+/// the middle of an epoch, goes on with exactly the next rows. The position counts rows, not
+/// batches: a batch size changed on the way neither skips nor repeats a row.
 class Batches {
  public:
   /// `tensors`: of any dtype, with the same number of rows (the length of the first axis), at least
-  /// one. Throws Error if they differ in it, for a batch size below 1, or above the number of rows where
-  /// short batches are dropped, or for replacement without shuffling.
+  /// one. Throws Error if they differ in it, for a batch size below 1, or above the number of rows
+  /// where short batches are dropped, or for replacement without shuffling.
   explicit Batches(std::vector<Tensor> tensors, BatchOptions options = {});
 
-  /// The next rows of each tensor, in the order of the tensors, each [rows, ...]. Throws Error if the
-  /// state is not one that this data can have: a position outside of it, another number of rows.
+  /// The next rows of each tensor, in the order of the tensors, each [rows, ...]. Throws Error if
+  /// the state is not one that this data can have: a position outside of it, another number of
+  /// rows.
   std::vector<Tensor> next();
 
   /// How many epochs have been dealt out to the end, or begun anew by the state's being set.

@@ -22,7 +22,8 @@ struct CsvOptions {
   std::vector<std::string> columns = {};  ///< read only these, in this order; by default all
 };
 
-/// The columns of a table of numbers.
+/// The columns of a table of numbers. `Batches({table.matrix({"rooms", "area"}),
+/// table.at("price")})` deals out its rows.
 struct CsvTable {
   std::vector<std::string> names;
   std::vector<Tensor>
@@ -36,13 +37,13 @@ struct CsvTable {
 };
 
 /// Reads a table of numbers in text, as spreadsheets and pandas write it (RFC 4180): quotes around
-/// cells, doubled inside them; lines that end in LF, CRLF or CR; a UTF-8 byte order mark; blanks around
-/// cells. Empty lines are passed over. Numbers are read the same whatever the locale. A column without a
-/// name gets its number.
+/// cells, doubled inside them; lines that end in LF, CRLF or CR; a UTF-8 byte order mark; blanks
+/// around cells. Empty lines are passed over. Numbers are read the same whatever the locale. A
+/// column without a name gets its number.
 ///
-/// The file is read once, piece by piece. Throws Error that names file, line and column for a cell that
-/// is no number, a line with more or fewer cells than the first, an unfinished quote, a name that
-/// occurs twice or is not there, or a file that is no text.
+/// The file is read once, piece by piece. Throws Error that names file, line and column for a cell
+/// that is no number, a line with more or fewer cells than the first, an unfinished quote, a name
+/// that occurs twice or is not there, or a file that is no text.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 }  // namespace mnemo::io

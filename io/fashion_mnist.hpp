@@ -24,10 +24,10 @@ inline constexpr std::array<std::string_view, 10> fashion_mnist_classes = {
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
     "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
 
-/// Reads one split of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), or of any other data set of the
-/// MNIST family, from `folder`: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or those with
-/// `t10k` for `Split::test`, plain or with `.gz`. As published it has 60000 and 10000 pictures; any
-/// other count of at least one is accepted, the same for both files.
+/// Reads one split of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), or of any other data set of
+/// the MNIST family, from `folder`: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or
+/// those with `t10k` for `Split::test`, plain or with `.gz`. As published it has 60000 and 10000
+/// pictures; any other count of at least one is accepted, the same for both files.
 ///
 /// Throws Error if a file is missing (and says what to install), damaged, or not of these shapes.
 ImageSet read_fashion_mnist(const std::filesystem::path& folder = fashion_mnist_folder,

@@ -42,8 +42,8 @@ class Source {
 
   bool compressed() const { return compressed_; }
 
-  /// Up to `count` bytes; fewer only at the end. Throws Error where the compressed stream is damaged
-  /// or ends early.
+  /// Up to `count` bytes; fewer only at the end. Throws Error where the compressed stream is
+  /// damaged or ends early.
   std::size_t read(void* target, std::size_t count) {
     if (!compressed_) return read_file(target, count);
     std::size_t done = 0;

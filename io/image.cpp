@@ -23,8 +23,9 @@ constexpr std::uint64_t most_other_bytes = std::uint64_t{16} << 20;
 /// Deflate turns at most 258 bytes into two bits.
 constexpr std::uint64_t most_expansion = 1032;
 
-/// A file that libpng reads from front to back. libpng tells errors by longjmp, so between `setjmp` and
-/// the end of a function that calls it nothing is made that has a destructor, and no exception passes.
+/// A file that libpng reads from front to back. libpng tells errors by longjmp, so between `setjmp`
+/// and the end of a function that calls it nothing is made that has a destructor, and no exception
+/// passes.
 class PngFile {
  public:
   explicit PngFile(const std::filesystem::path& path) : file_(path) {
@@ -51,7 +52,8 @@ class PngFile {
 
   /// Throws Error where the file's size alone contradicts its header.
   void check_size(const Shape& shape) const {
-    // Before it is turned into 8 bits: 1 bit a pixel at the least, 4 channels of 16 bits at the most.
+    // Before it is turned into 8 bits: 1 bit a pixel at the least, 4 channels of 16 bits at the
+    // most.
     const auto pixels = static_cast<std::uint64_t>(shape[0] * shape[1]);
     if (pixels / 8 / most_expansion > file_.size()) {
       fail(name(), ": ", file_.size(), " bytes cannot hold ", shape[1], " x ", shape[0], " pixels");
