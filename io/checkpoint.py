@@ -17,6 +17,7 @@ import zlib
 import numpy as np
 
 PIECE = 1 << 20  # elements that are in memory at once, where a whole tensor is not needed
+HARMLESS, MOST_EXPANSION = 32 << 20, 200  # bytes and factor, as io/FORMAT.md tells of deflate
 # What reading a damaged file can throw, zipfile's decompressors included.
 BROKEN = (OSError, EOFError, ValueError, RuntimeError, OverflowError, IndexError, MemoryError,
           zipfile.BadZipFile, zlib.error, struct.error) + (
@@ -135,6 +136,10 @@ class Source:
 
     def _open_archive(self):
         archive = zipfile.ZipFile(self.path)
+        unpacked = sum(i.file_size for i in archive.infolist() if i.compress_type)
+        if unpacked > HARMLESS and unpacked > MOST_EXPANSION * os.path.getsize(self.path):
+            raise Failure(f"unpacks to {unpacked} bytes, more than {MOST_EXPANSION} times its "
+                          "size, as no checkpoint does; refused as a zip bomb")
         for info in archive.infolist():
             name = info.filename
             if not name.endswith(".npy"):

@@ -376,6 +376,11 @@ class BadFiles(InFolder):
             self.refused("diff", good, path)
             self.refused("export", path, "x", self.path("out.npy"))
 
+    def test_bombs(self):
+        path = self.save("bomb.npz", {"x": np.zeros(6 << 20)}, np.savez_compressed)  # 48 MiB
+        for command in ("ls", "verify", "show"):
+            self.assertIn("zip bomb", self.refused(command, path))
+
     def test_legal_spellings_of_the_header(self):
         for text in ("{ 'shape' : (2 ,) ,\"fortran_order\":False, 'descr':'<f4' , }\n",
                      "{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }   \n"):
