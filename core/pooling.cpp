@@ -183,7 +183,7 @@ Tensor avg_pool1d(const Tensor& x, const PoolOptions& options) {
 Tensor adaptive_avg_pool2d(const Tensor& x, const Pair& size) {
   constexpr const char* name = "adaptive_avg_pool2d";
   detail::expect_image(name, x);
-  constexpr std::int64_t most = std::int64_t{1} << 30;
+  constexpr std::int64_t most = 1 << 24;  // a map of the axis is made
   if (std::min(size.height, size.width) < 1 || std::max(size.height, size.width) > most ||
       x.size(2) < 1 || x.size(3) < 1) {
     fail(name, ": input ", x.shape(), " cannot be divided into [", size.height, ", ", size.width,

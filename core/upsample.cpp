@@ -34,7 +34,7 @@ AxisMap interpolated(std::int64_t in, std::int64_t out, Interpolation interpolat
 }
 
 Tensor resized(const char* name, const Tensor& x, const Pair& size, Interpolation interpolation) {
-  constexpr std::int64_t most = std::int64_t{1} << 30;
+  constexpr std::int64_t most = 1 << 24;  // a map of the axis is made
   if (x.size(2) < 1 || x.size(3) < 1 || std::min(size.height, size.width) < 1 ||
       std::max(size.height, size.width) > most) {
     detail::fail(name, ": input ", x.shape(), " cannot become [", size.height, ", ", size.width,
