@@ -7,6 +7,7 @@
 #include "mnemo/core/detail/axes.hpp"
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
+#include "mnemo/core/detail/indexing.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/shape_ops.hpp"
@@ -68,8 +69,13 @@ void select(const T* x, const AroundAxis& around, std::span<const std::int64_t> 
   });
 }
 
-Tensor added(const char* name, const Tensor& x, std::size_t axis, const Tensor& index,
+Tensor added(const char* name, Tensor x, std::size_t axis, const Tensor& index,
              const Tensor& source);
+
+// `x` itself where nobody else holds it, so that it can be written unseen, otherwise a copy.
+Tensor writable(Tensor& x) {
+  return x.exclusive() && !x.requires_grad() ? std::move(x) : x.clone();
+}
 
 // index_select with checked positions.
 Tensor selected(const char* name, const Tensor& x, std::size_t axis, const Tensor& index) {
@@ -88,11 +94,11 @@ Tensor selected(const char* name, const Tensor& x, std::size_t axis, const Tenso
 }
 
 // index_add with checked positions.
-Tensor added(const char* name, const Tensor& x, std::size_t axis, const Tensor& index,
+Tensor added(const char* name, Tensor x, std::size_t axis, const Tensor& index,
              const Tensor& source) {
-  Tensor result = x.clone();
-  detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const AroundAxis around = detail::around_axis(x.shape(), axis);
+  Tensor result = writable(x);
+  detail::with_float_type(name, result.dtype(), [&]<class T>(std::type_identity<T>) {
+    const AroundAxis around = detail::around_axis(result.shape(), axis);
     const std::span<const std::int64_t> at = index.span<std::int64_t>();
     const T* const from = source.data<T>();
     T* const to = result.mutable_data<T>();
@@ -151,8 +157,9 @@ void for_each_index(const Shape& x, std::size_t axis, const Tensor& index, const
   });
 }
 
-Tensor scattered(const char* name, const Tensor& x, std::size_t axis, const Tensor& index,
-                 const Tensor& source);
+}  // namespace
+
+namespace detail {
 
 Tensor gathered(const char* name, const Tensor& x, std::size_t axis, const Tensor& index) {
   Tensor result(index.shape(), x.dtype());
@@ -170,21 +177,25 @@ Tensor gathered(const char* name, const Tensor& x, std::size_t axis, const Tenso
   return record(name, std::move(result), {}, rule, x);
 }
 
-Tensor scattered(const char* name, const Tensor& x, std::size_t axis, const Tensor& index,
+Tensor scattered(const char* name, Tensor x, std::size_t axis, const Tensor& index,
                  const Tensor& source) {
-  Tensor result = x.clone();
-  detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+  Tensor result = writable(x);
+  detail::with_float_type(name, result.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const from = source.data<T>();
     T* const to = result.mutable_data<T>();
-    for_each_index(x.shape(), axis, index,
+    for_each_index(result.shape(), axis, index,
                    [=](std::int64_t k, std::int64_t at) { to[at] += from[k]; });
   });
   const auto rule = [name, axis, index](Pullback& back) {
     back.to(0, [&] { return back.gradient(); });
-    back.to(1, [&] { return gathered(name, back.gradient(), axis, index); });
+    back.to(1, [&] { return detail::gathered(name, back.gradient(), axis, index); });
   };
   return record(name, std::move(result), {}, rule, x, source);
 }
+
+}  // namespace detail
+
+namespace {
 
 void expect_index_fits(const char* name, const Tensor& x, std::size_t axis, const Tensor& index) {
   bool fits = index.rank() == x.rank();
@@ -229,7 +240,7 @@ Tensor index_add(const Tensor& x, std::int64_t axis, const Tensor& index, const 
 Tensor gather(const Tensor& x, std::int64_t axis, const Tensor& index) {
   const std::size_t along = normalize_axis("gather", axis, x.rank());
   expect_index_fits("gather", x, along, index);
-  return gathered("gather", x, along, positions("gather", index, x.shape()[along]));
+  return detail::gathered("gather", x, along, positions("gather", index, x.shape()[along]));
 }
 
 Tensor take_along_axis(const Tensor& x, const Tensor& index, std::int64_t axis) {
@@ -240,9 +251,9 @@ Tensor take_along_axis(const Tensor& x, const Tensor& index, std::int64_t axis) 
   const Tensor at = positions(name, index, x.shape()[along]);
   const Shape common = broadcast_shapes(name, detail::with_length(x.shape(), along, 1),
                                         detail::with_length(index.shape(), along, 1));
-  return gathered(name, broadcast_to(x, detail::with_length(common, along, x.shape()[along])),
-                  along,
-                  broadcast_to(at, detail::with_length(common, along, index.shape()[along])));
+  return detail::gathered(
+      name, broadcast_to(x, detail::with_length(common, along, x.shape()[along])), along,
+      broadcast_to(at, detail::with_length(common, along, index.shape()[along])));
 }
 
 Tensor scatter_add(const Tensor& x, std::int64_t axis, const Tensor& index, const Tensor& source) {
@@ -253,7 +264,7 @@ Tensor scatter_add(const Tensor& x, std::int64_t axis, const Tensor& index, cons
   if (!(source.shape() == index.shape())) {
     fail(name, ": source ", source.shape(), " and index ", index.shape(), " should have one shape");
   }
-  return scattered(name, x, along, positions(name, index, x.shape()[along]), source);
+  return detail::scattered(name, x, along, positions(name, index, x.shape()[along]), source);
 }
 
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {

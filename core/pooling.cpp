@@ -1,12 +1,14 @@
 #include "mnemo/core/pooling.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "mnemo/core/detail/axis_map.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
+#include "mnemo/core/detail/indexing.hpp"
 #include "mnemo/core/detail/parallel.hpp"
-#include "mnemo/core/indexing.hpp"
+#include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/reduce.hpp"
 
 namespace mnemo {
@@ -59,61 +61,88 @@ ImageWindows image_windows(const char* name, const Tensor& x, const PoolOptions&
                      dilation.width, ceil_mode)};
 }
 
-// For each window of one row of windows the place in its plane of the largest element, -1 where the
-// window holds only padding. One element of all windows after the other, so that no branch depends
-// on the values.
-template <class T>
-void places_in_row(const T* plane, const Windows& h, const Windows& w, std::int64_t row,
-                   std::vector<T>& best, std::int64_t* places) {
-  std::fill_n(places, w.out, std::int64_t{-1});
-  for (std::int64_t i = 0; i < h.kernel; ++i) {
-    const std::int64_t y = h.start(row) + i * h.dilation;
-    if (y < 0 || y >= h.in) continue;
-    for (std::int64_t j = 0; j < w.kernel; ++j) {
-      const std::int64_t shift =
-          j * w.dilation - w.padding;  // window k has column k stride + shift
-      const std::int64_t first = shift >= 0 ? 0 : (-shift + w.stride - 1) / w.stride;
-      const std::int64_t end =
-          shift >= w.in ? 0 : std::min(w.out, (w.in - shift + w.stride - 1) / w.stride);
-      const T* const line = plane + y * w.in;
-      for (std::int64_t k = first; k < end; ++k) {
-        const std::int64_t x = k * w.stride + shift;
-        const T value = line[x];
-        const T before = best[static_cast<std::size_t>(k)];
-        const bool wins = (places[k] < 0) | (value > before) | (value != value);
-        best[static_cast<std::size_t>(k)] = wins ? value : before;
-        places[k] = wins ? y * w.in + x : places[k];
-      }
-    }
+// The first element of each window that lies inside. Throws where a window holds only padding.
+std::vector<std::int64_t> first_inside(const char* name, const Tensor& x, const Windows& w) {
+  std::vector<std::int64_t> first;
+  for (std::int64_t j = 0; j < w.out; ++j) {
+    const std::int64_t outside = std::max<std::int64_t>(0, -w.start(j));
+    const std::int64_t taps = (outside + w.dilation - 1) / w.dilation;
+    first.push_back(w.start(j) + taps * w.dilation);
+    if (taps < w.kernel && first.back() < w.in) continue;
+    fail(name, ": a window of input ", x.shape(), " holds only padding");
+  }
+  return first;
+}
+
+// Compares one element of each window, `step` apart, with the largest so far. Without a branch, and
+// with places as wide as the elements, so that it makes vectors.
+template <class T, class Place, class Step>
+void take_larger(const T* __restrict line, std::int64_t count, Place first, Step step,
+                 T* __restrict best, Place* __restrict places) {
+  for (std::int64_t k = 0; k < count; ++k) {
+    const T value = line[k * step];
+    const bool wins = (value > best[k]) | (value != value);
+    best[k] = wins ? value : best[k];
+    places[k] = wins ? first + static_cast<Place>(k * step) : places[k];
   }
 }
 
-Tensor places_of_largest(const char* name, const Tensor& x, const ImageWindows& windows) {
-  const Windows& h = windows.height;
-  const Windows& w = windows.width;
-  const std::int64_t planes = x.size(0) * x.size(1);
-  const std::int64_t outputs = h.out * w.out;
-  Tensor places({planes, outputs}, DType::int64);
-  detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const T* const data = x.data<T>();
-    std::int64_t* const out = places.mutable_data<std::int64_t>();
-    const std::int64_t work = std::max<std::int64_t>(1, outputs * h.kernel * w.kernel);
-    detail::parallel_range(planes, std::max<std::int64_t>(1, 16384 / work),
-                           [&, &rows = h, &columns = w](std::int64_t begin, std::int64_t end) {
-                             std::vector<T> best(static_cast<std::size_t>(columns.out));
-                             for (std::int64_t p = begin; p < end; ++p) {
-                               for (std::int64_t i = 0; i < rows.out; ++i) {
-                                 places_in_row(data + p * rows.in * columns.in, rows, columns, i,
-                                               best, out + p * outputs + i * columns.out);
-                               }
-                             }
-                           });
-  });
-  for (const std::int64_t place : places.span<std::int64_t>()) {
-    if (place < 0) fail(name, ": a window of input ", x.shape(), " holds only padding");
+// The largest elements of the windows in some planes, and their places in their plane: one row of
+// windows after the other, beside which a line of the image is copied into its padding.
+template <class T, class Place>
+class Largest {
+ public:
+  Largest(const Windows& h, const Windows& w, const std::vector<std::int64_t>& top,
+          const std::vector<std::int64_t>& left)
+      : h_(h), w_(w), top_(top), left_(left), count_((w.out + 15) / 16 * 16) {
+    const std::int64_t last = (count_ - 1) * w.stride + (w.kernel - 1) * w.dilation;
+    line_.resize(static_cast<std::size_t>(std::max(last + 1, w.padding + w.in)), lowest);
+    best_.resize(static_cast<std::size_t>(count_));
+    places_.resize(best_.size());
   }
-  return places;
-}
+
+  void operator()(const T* plane, T* values, std::int64_t* places) {
+    for (std::int64_t row = 0; row < h_.out; ++row, values += w_.out, places += w_.out) {
+      search(plane, row);
+      std::copy_n(best_.begin(), w_.out, values);
+      std::copy_n(places_.begin(), w_.out, places);
+    }
+  }
+
+ private:
+  static constexpr T lowest = -std::numeric_limits<T>::infinity();
+
+  void search(const T* plane, std::int64_t row) {
+    std::fill(best_.begin(), best_.end(), lowest);
+    const std::int64_t top = top_[static_cast<std::size_t>(row)];
+    for (std::size_t k = 0; k < left_.size(); ++k) {
+      places_[k] = static_cast<Place>(top * w_.in + left_[k]);
+    }
+    for (std::int64_t i = 0; i < h_.kernel; ++i) {
+      const std::int64_t y = h_.start(row) + i * h_.dilation;
+      if (y < 0 || y >= h_.in) continue;
+      std::copy_n(plane + y * w_.in, w_.in, line_.begin() + w_.padding);
+      for (std::int64_t j = 0; j < w_.kernel; ++j) {
+        const auto first = static_cast<Place>(y * w_.in - w_.padding + j * w_.dilation);
+        const auto take = [&](auto step) {
+          take_larger(line_.data() + j * w_.dilation, count_, first, step, best_.data(),
+                      places_.data());
+        };
+        if (w_.stride == 2) {
+          take(std::integral_constant<std::int64_t, 2>());
+        } else {
+          take(w_.stride);
+        }
+      }
+    }
+  }
+
+  const Windows &h_, &w_;
+  const std::vector<std::int64_t>&top_, &left_;
+  std::int64_t count_;  // windows in a row, filled up to whole vectors
+  std::vector<T> line_, best_;
+  std::vector<Place> places_;
+};
 
 AxisMap averages(const Windows& w, bool include_pad) {
   AxisMap map{.in = w.in};
@@ -157,9 +186,36 @@ Tensor of_line(const char* name, const Tensor& x, PoolOptions options,
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
   constexpr const char* name = "max_pool2d";
   const ImageWindows windows = image_windows(name, x, options);
-  const Tensor planes = x.reshape({x.size(0) * x.size(1), x.size(2) * x.size(3)});
-  return gather(planes, 1, places_of_largest(name, x, windows))
-      .reshape({x.size(0), x.size(1), windows.height.out, windows.width.out});
+  const Shape planes{x.size(0) * x.size(1), x.size(2) * x.size(3)};
+  Tensor values({planes[0], windows.height.out * windows.width.out}, x.dtype());
+  const Tensor places(values.shape(), DType::int64);
+  const auto top = first_inside(name, x, windows.height);
+  const auto left = first_inside(name, x, windows.width);
+  const std::int64_t work = values.size(1) * options.kernel.height * options.kernel.width;
+  detail::with_float_type(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* const from = x.data<T>();
+    T* const largest = values.mutable_data<T>();
+    std::int64_t* const chosen = places.mutable_data<std::int64_t>();
+    const auto search = [&]<class Place>(Place) {
+      const std::int64_t grain = std::max<std::int64_t>(1, 16384 / work);
+      detail::parallel_range(planes[0], grain, [&](std::int64_t begin, std::int64_t end) {
+        Largest<T, Place> find(windows.height, windows.width, top, left);
+        for (std::int64_t p = begin; p < end; ++p) {
+          find(from + p * planes[1], largest + p * values.size(1), chosen + p * values.size(1));
+        }
+      });
+    };
+    const bool narrow = sizeof(T) == 4 && planes[1] < std::numeric_limits<std::int32_t>::max() / 2;
+    narrow ? search(std::int32_t{}) : search(std::int64_t{});
+  });
+  const auto rule = [places, planes, whole = x.shape()](Pullback& back) {
+    back.to(0, [&] {
+      const Tensor g = back.gradient().reshape(places.shape());
+      return detail::scattered(name, zeros(planes, g.dtype()), 1, places, g).reshape(whole);
+    });
+  };
+  return record(name, values.reshape({x.size(0), x.size(1), windows.height.out, windows.width.out}),
+                {}, rule, x);
 }
 
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {

@@ -7,6 +7,7 @@
 
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/half.hpp"
+#include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
 
 namespace mnemo {
@@ -228,7 +229,12 @@ Tensor empty(const Shape& shape, DType dtype) { return Tensor(shape, dtype); }
 
 Tensor zeros(const Shape& shape, DType dtype) {
   Tensor result(shape, dtype);
-  if (result.bytes() > 0) std::memset(result.mutable_raw(), 0, result.bytes());
+  auto* const bytes = static_cast<std::byte*>(result.mutable_raw());
+  constexpr std::int64_t grain = std::int64_t{1} << 18;
+  detail::parallel_range(static_cast<std::int64_t>(result.bytes()), grain,
+                         [&](std::int64_t begin, std::int64_t end) {
+                           std::fill(bytes + begin, bytes + end, std::byte{0});
+                         });
   return result;
 }
 
