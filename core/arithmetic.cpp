@@ -14,74 +14,97 @@ namespace {
 
 constexpr auto negated = [](const auto& g, Unused, Unused, Unused) { return -g; };
 
-}  // namespace
-
-Tensor operator+(const Tensor& a, const Tensor& b) {
+// `spent` is a, where it is a temporary, or null.
+Tensor add(Tensor* spent, const Tensor& a, const Tensor& b) {
   return elementwise(
       "add", [](const auto& x, const auto& y) { return x + y; },
-      derivatives(Unchanged{}, Unchanged{}), a, b);
+      derivatives(Unchanged{}, Unchanged{}), spent, a, b);
 }
 
-Tensor operator-(const Tensor& a, const Tensor& b) {
+Tensor subtract(Tensor* spent, const Tensor& a, const Tensor& b) {
   return elementwise(
       "sub", [](const auto& x, const auto& y) { return x - y; }, derivatives(Unchanged{}, negated),
-      a, b);
+      spent, a, b);
 }
 
-Tensor operator*(const Tensor& a, const Tensor& b) {
+Tensor multiply(Tensor* spent, const Tensor& a, const Tensor& b) {
   return elementwise(
       "mul", [](const auto& x, const auto& y) { return x * y; },
       derivatives([](const auto& g, Unused, const auto& y, Unused) { return g * y; },
                   [](const auto& g, const auto& x, Unused, Unused) { return g * x; }),
-      a, b);
+      spent, a, b);
 }
 
-Tensor operator/(const Tensor& a, const Tensor& b) {
+Tensor divide(Tensor* spent, const Tensor& a, const Tensor& b) {
   return elementwise(
       "div", [](const auto& x, const auto& y) { return x / y; },
       derivatives([](const auto& g, Unused, const auto& y, Unused) { return g / y; },
                   [](const auto& g, Unused, const auto& y, const auto& z) { return -(g * z) / y; }),
-      a, b);
+      spent, a, b);
 }
 
-Tensor operator-(const Tensor& a) {
+Tensor negate(Tensor* spent, const Tensor& a) {
   return elementwise(
       "neg", [](const auto& x) { return -x; },
-      derivatives([](const auto& g, Unused, Unused) { return -g; }), a);
+      derivatives([](const auto& g, Unused, Unused) { return -g; }), spent, a);
 }
 
-Tensor operator+(const Tensor& a, double b) {
+Tensor add(Tensor* spent, const Tensor& a, double b) {
   return elementwise(
-      "add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), a);
+      "add", [b](const auto& x) { return x + b; }, derivatives(Unchanged{}), spent, a);
 }
 
-Tensor operator*(const Tensor& a, double b) {
+Tensor multiply(Tensor* spent, const Tensor& a, double b) {
   return elementwise(
       "mul", [b](const auto& x) { return x * b; },
-      derivatives([b](const auto& g, Unused, Unused) { return g * b; }), a);
+      derivatives([b](const auto& g, Unused, Unused) { return g * b; }), spent, a);
 }
 
-Tensor operator/(const Tensor& a, double b) {
+Tensor divide(Tensor* spent, const Tensor& a, double b) {
   return elementwise(
       "div", [b](const auto& x) { return x / b; },
-      derivatives([b](const auto& g, Unused, Unused) { return g / b; }), a);
+      derivatives([b](const auto& g, Unused, Unused) { return g / b; }), spent, a);
 }
 
-Tensor operator-(double a, const Tensor& b) {
+Tensor subtract(Tensor* spent, double a, const Tensor& b) {
   return elementwise(
       "sub", [a](const auto& x) { return a - x; },
-      derivatives([](const auto& g, Unused, Unused) { return -g; }), b);
+      derivatives([](const auto& g, Unused, Unused) { return -g; }), spent, b);
 }
 
+}  // namespace
+
+Tensor operator+(const Tensor& a, const Tensor& b) { return add(nullptr, a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(nullptr, a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(nullptr, a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return divide(nullptr, a, b); }
+Tensor operator+(Tensor&& a, const Tensor& b) { return add(&a, a, b); }
+Tensor operator-(Tensor&& a, const Tensor& b) { return subtract(&a, a, b); }
+Tensor operator*(Tensor&& a, const Tensor& b) { return multiply(&a, a, b); }
+Tensor operator/(Tensor&& a, const Tensor& b) { return divide(&a, a, b); }
+
+Tensor operator-(const Tensor& a) { return negate(nullptr, a); }
+Tensor operator+(const Tensor& a, double b) { return add(nullptr, a, b); }
+Tensor operator-(const Tensor& a, double b) { return add(nullptr, a, -b); }
+Tensor operator*(const Tensor& a, double b) { return multiply(nullptr, a, b); }
+Tensor operator/(const Tensor& a, double b) { return divide(nullptr, a, b); }
+Tensor operator-(Tensor&& a) { return negate(&a, a); }
+Tensor operator+(Tensor&& a, double b) { return add(&a, a, b); }
+Tensor operator-(Tensor&& a, double b) { return add(&a, a, -b); }
+Tensor operator*(Tensor&& a, double b) { return multiply(&a, a, b); }
+Tensor operator/(Tensor&& a, double b) { return divide(&a, a, b); }
+
+Tensor operator+(double a, const Tensor& b) { return add(nullptr, b, a); }
+Tensor operator-(double a, const Tensor& b) { return subtract(nullptr, a, b); }
+Tensor operator*(double a, const Tensor& b) { return multiply(nullptr, b, a); }
+Tensor operator+(double a, Tensor&& b) { return add(&b, b, a); }
+Tensor operator-(double a, Tensor&& b) { return subtract(&b, a, b); }
+Tensor operator*(double a, Tensor&& b) { return multiply(&b, b, a); }
 Tensor operator/(double a, const Tensor& b) {
   return elementwise(
       "div", [a](const auto& x) { return a / x; },
       derivatives([](const auto& g, const auto& x, const auto& y) { return -(g * y) / x; }), b);
 }
-
-Tensor operator-(const Tensor& a, double b) { return a + -b; }
-Tensor operator+(double a, const Tensor& b) { return b + a; }
-Tensor operator*(double a, const Tensor& b) { return b * a; }
 
 namespace {
 

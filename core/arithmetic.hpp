@@ -21,6 +21,20 @@ Tensor operator-(double a, const Tensor& b);
 Tensor operator*(double a, const Tensor& b);
 Tensor operator/(double a, const Tensor& b);
 
+/// The result takes the memory of a temporary that nobody else holds.
+Tensor operator+(Tensor&& a, const Tensor& b);
+Tensor operator-(Tensor&& a, const Tensor& b);
+Tensor operator*(Tensor&& a, const Tensor& b);
+Tensor operator/(Tensor&& a, const Tensor& b);
+Tensor operator-(Tensor&& a);
+Tensor operator+(Tensor&& a, double b);
+Tensor operator-(Tensor&& a, double b);
+Tensor operator*(Tensor&& a, double b);
+Tensor operator/(Tensor&& a, double b);
+Tensor operator+(double a, Tensor&& b);
+Tensor operator-(double a, Tensor&& b);
+Tensor operator*(double a, Tensor&& b);
+
 /// Comparisons give bool and are not differentiable. NaN compares as in C++: unequal to everything.
 /// A number beside an integer tensor is compared exactly, beside a float32 tensor rounded to
 /// float32.

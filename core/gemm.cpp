@@ -68,19 +68,23 @@ constexpr std::int64_t unpacked_volume = 1'000'000;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// The longer side in four pieces or more, none longer than 512, all of nearly the same length.
-std::int64_t piece(std::int64_t side) {
-  const std::int64_t most = std::clamp<std::int64_t>(side / 4, side < 512 ? 64 : 128, 512);
+// A side in pieces of nearly the same length, none longer than `most`.
+std::int64_t piece(std::int64_t side, std::int64_t most) {
   return ceil_div(ceil_div(side, ceil_div(side, most)), 16) * 16;
 }
 
 // The borders may depend on the sizes only. Blocks are large enough to run at the speed of the
-// whole, and there are at least four where the product is worth sharing out.
+// whole, and there are four or more where the product is worth sharing out; of a large square only
+// two, since copies into panels would cost more. OpenBLAS likes whole rows better than columns.
 Blocks cut(bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k) {
   if (m * n <= unpacked_volume / std::max<std::int64_t>(k, 1)) return {m, n};
   const bool tall = m >= n && n <= 128 && k <= 128 && !transpose_b;
   if (tall) return {unpacked_volume / (n * k) / 16 * 16, n};  // many blocks that need no panels
-  return n >= m ? Blocks{m, piece(n)} : Blocks{piece(m), n};
+  const auto quarter = [](std::int64_t side, std::int64_t most) {
+    return piece(side, std::clamp<std::int64_t>(side / 4, 64, most));
+  };
+  if (2 * m < n) return {m, quarter(n, std::max<std::int64_t>(512, (1 << 18) / m))};
+  return {m < 1024 ? quarter(m, 512) : piece(m, 512), n};
 }
 
 }  // namespace

@@ -173,6 +173,7 @@ void pull_through(Route& route, const Node& node, Tensor gradient, bool create_g
     if (const Node* below = inputs[i].node.get()) flags[i] = route.find(below)->needed;
   }
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
+  const Tensor watched = detail::watching() ? gradient : Tensor();  // so that no rule writes there
   Pullback back(node, std::move(gradient),
                 {reinterpret_cast<const bool*>(flags.data()), flags.size()}, results);
   const detail::WatchBackward watch;

@@ -10,11 +10,13 @@ namespace mnemo {
 
 using namespace detail;  // its functions of batches beside the functions of tensors
 
-Tensor exp(const Tensor& x) {
+static Tensor exp_of(Tensor* spent, const Tensor& x) {
   return elementwise(
       "exp", [](const auto& v) { return exp(v); },
-      derivatives([](const auto& g, Unused, const auto& y) { return g * y; }), x);
+      derivatives([](const auto& g, Unused, const auto& y) { return g * y; }), spent, x);
 }
+Tensor exp(const Tensor& x) { return exp_of(nullptr, x); }
+Tensor exp(Tensor&& x) { return exp_of(&x, x); }
 
 Tensor expm1(const Tensor& x) {
   return elementwise(
@@ -172,17 +174,23 @@ Tensor clip(const Tensor& x, double low, double high) {
       x);
 }
 
-Tensor tanh(const Tensor& x) {
+static Tensor tanh_of(Tensor* spent, const Tensor& x) {
   return elementwise(
       "tanh", [](const auto& v) { return tanh(v); },
-      derivatives([](const auto& g, Unused, const auto& y) { return g * (1.0 - y * y); }), x);
+      derivatives([](const auto& g, Unused, const auto& y) { return g * (1.0 - y * y); }), spent,
+      x);
 }
+Tensor tanh(const Tensor& x) { return tanh_of(nullptr, x); }
+Tensor tanh(Tensor&& x) { return tanh_of(&x, x); }
 
-Tensor sigmoid(const Tensor& x) {
+static Tensor sigmoid_of(Tensor* spent, const Tensor& x) {
   return elementwise(
       "sigmoid", [](const auto& v) { return sigmoid(v); },
-      derivatives([](const auto& g, Unused, const auto& y) { return g * y * (1.0 - y); }), x);
+      derivatives([](const auto& g, Unused, const auto& y) { return g * y * (1.0 - y); }), spent,
+      x);
 }
+Tensor sigmoid(const Tensor& x) { return sigmoid_of(nullptr, x); }
+Tensor sigmoid(Tensor&& x) { return sigmoid_of(&x, x); }
 
 Tensor softplus(const Tensor& x) {
   return elementwise(

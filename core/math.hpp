@@ -57,4 +57,9 @@ Tensor gelu(const Tensor& x, Gelu form = Gelu::exact);
 /// low < high.
 Tensor hardtanh(const Tensor& x, double low = -1.0, double high = 1.0);
 
+/// The result takes the memory of a temporary that nobody else holds.
+Tensor exp(Tensor&& x);
+Tensor tanh(Tensor&& x);
+Tensor sigmoid(Tensor&& x);
+
 }  // namespace mnemo

@@ -13,7 +13,13 @@ class RefCounted {
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
 
-  void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
+  void retain() const {
+    if (references_.load(std::memory_order_relaxed) == 0) {
+      references_.store(1, std::memory_order_relaxed);  // fresh: nobody else can see it yet
+    } else {
+      references_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
   /// True when the last reference is gone and the object is to be destroyed.
   bool release() const {
     if (references_.load(std::memory_order_acquire) == 1) return true;  // nobody else can copy it

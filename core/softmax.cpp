@@ -29,7 +29,7 @@ xsimd::batch<T> load_rest(const T* x, std::int64_t count, T filler) {
   return xsimd::batch<T>::load_unaligned(padded);
 }
 
-// NaN where there is one.
+// Of a row with NaN in it, any element: e^(NaN - largest) makes the row's sum NaN in any case.
 template <class T>
 T largest(const T* x, std::int64_t count) {
   using Batch = xsimd::batch<T>;
@@ -37,40 +37,71 @@ T largest(const T* x, std::int64_t count) {
   T lanes[Batch::size];
   std::int64_t i = 0;
   if (count >= width) {
-    Batch top = Batch::load_unaligned(x);
-    for (i = width; i + width <= count; i += width) {
-      top = detail::maximum(top, Batch::load_unaligned(x + i));
+    Batch top[4];
+    for (Batch& t : top) t = Batch::load_unaligned(x);
+    for (; i + 4 * width <= count; i += 4 * width) {
+      for (std::int64_t k = 0; k < 4; ++k) {
+        top[k] = xsimd::max(Batch::load_unaligned(x + i + k * width), top[k]);
+      }
     }
-    top.store_unaligned(lanes);
+    for (; i + width <= count; i += width)
+      top[0] = xsimd::max(Batch::load_unaligned(x + i), top[0]);
+    xsimd::max(xsimd::max(top[0], top[1]), xsimd::max(top[2], top[3])).store_unaligned(lanes);
   } else {
     std::fill(std::begin(lanes), std::end(lanes), x[0]);
   }
-  const auto larger = [](T a, T b) { return a > b || a != a ? a : b; };
-  T top = lanes[0];
-  for (const T lane : lanes) top = larger(top, lane);
-  for (; i < count; ++i) top = larger(top, x[i]);
+  T top = *std::max_element(std::begin(lanes), std::end(lanes));
+  for (; i < count; ++i) top = std::max(top, x[i]);
   return top;
 }
 
-// log of the sum of e^(x - shift), by chunks whose sums are added in double.
 template <class T>
-double log_sum_exp(const T* x, std::int64_t count, T shift) {
+void store_rest(const xsimd::batch<T>& values, std::int64_t count, T* to) {
+  T padded[xsimd::batch<T>::size];
+  values.store_unaligned(padded);
+  std::copy_n(padded, count, to);
+}
+
+// The sum of the batches batch(i, count) of a row, where the last may have fewer than all lanes and 0
+// in the others. In chunks, whose sums are added in double.
+template <class T, class MakeBatch>
+double sum_of_row(std::int64_t length, const MakeBatch& batch) {
   using Batch = xsimd::batch<T>;
   constexpr std::int64_t width = Batch::size;
   constexpr std::int64_t chunk = 2048;
-  const Batch offset(shift);
   double total = 0.0;
-  for (std::int64_t begin = 0; begin < count; begin += chunk) {
-    const std::int64_t end = std::min(count, begin + chunk);
-    Batch sums(T(0));
+  for (std::int64_t begin = 0; begin < length; begin += chunk) {
+    const std::int64_t end = std::min(length, begin + chunk);
+    Batch sums[2] = {Batch(T(0)), Batch(T(0))};
     std::int64_t i = begin;
-    for (; i + width <= end; i += width) sums += xsimd::exp(Batch::load_unaligned(x + i) - offset);
-    if (i < end) {
-      sums += xsimd::exp(load_rest(x + i, end - i, -std::numeric_limits<T>::infinity()) - offset);
+    for (; i + 2 * width <= end; i += 2 * width) {
+      sums[0] += batch(i, width);
+      sums[1] += batch(i + width, width);
     }
-    total += static_cast<double>(xsimd::hadd(sums));
+    for (; i < end; i += width) sums[0] += batch(i, std::min(width, end - i));
+    total += static_cast<double>(xsimd::hadd(sums[0] + sums[1]));
   }
-  return std::log(total);
+  return total;
+}
+
+// The sum of e^(x - shift).
+template <class T>
+double sum_exp(const T* x, std::int64_t length, T shift, T* powers = nullptr) {
+  using Batch = xsimd::batch<T>;
+  constexpr std::int64_t width = Batch::size;
+  const Batch offset(shift);
+  return sum_of_row<T>(length, [&](std::int64_t i, std::int64_t count) {
+    if (count == width) {
+      __builtin_prefetch(x + i + length);  // the next row: its maximum is waited for
+      const Batch value = xsimd::exp(Batch::load_unaligned(x + i) - offset);
+      if (powers) value.store_unaligned(powers + i);
+      return value;
+    }
+    const Batch value =
+        xsimd::exp(load_rest(x + i, count, -std::numeric_limits<T>::infinity()) - offset);
+    if (powers) store_rest(value, count, powers + i);
+    return value;
+  });
 }
 
 // Runs `body(x_row, out_row)` for each row of the last axis.
@@ -90,20 +121,56 @@ void for_each_row(const Tensor& x, const Tensor& result, std::int64_t out_length
   });
 }
 
+// The derivative of an operation on rows: slope(g, y, the sum of term(g, y) over the row), for its
+// result y. Written once, for tensors where it is recorded and for batches where it is not.
+template <class Term, class Slope>
+Tensor pull_rows(const Pullback& back, const Term& term, const Slope& slope) {
+  const Tensor& g = back.gradient();
+  const Tensor y = back.output();
+  if (recording()) return slope(g, y, sum(term(g, y), {.axes = {-1}, .keepdims = true}));
+  Tensor result(g.shape(), g.dtype());
+  detail::with_float_type("softmax", g.dtype(), [&]<class T>(std::type_identity<T>) {
+    using Batch = xsimd::batch<T>;
+    constexpr std::int64_t width = Batch::size;
+    const std::int64_t length = y.size(-1);
+    const T* const gradients = g.data<T>();
+    for_each_row<T>(y, result, length, [&](std::int64_t row, const T* values, T* to) {
+      const T* const from = gradients + row * length;
+      const double total = sum_of_row<T>(length, [&](std::int64_t i, std::int64_t count) {
+        return count == width
+                   ? term(Batch::load_unaligned(from + i), Batch::load_unaligned(values + i))
+                   : term(load_rest(from + i, count, T(0)), load_rest(values + i, count, T(0)));
+      });
+      const Batch shift(static_cast<T>(total));
+      std::int64_t i = 0;
+      for (; i + width <= length; i += width) {
+        slope(Batch::load_unaligned(from + i), Batch::load_unaligned(values + i), shift)
+            .store_unaligned(to + i);
+      }
+      if (i == length) return;
+      store_rest(slope(load_rest(from + i, length - i, T(0)),
+                       load_rest(values + i, length - i, T(0)), shift),
+                 length - i, to + i);
+    });
+  });
+  return result;
+}
+
 Tensor log_softmax_of_rows(const Tensor& x) {
   Tensor result(x.shape(), x.dtype());
   detail::with_float_type("log_softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
     for_each_row<T>(x, result, length, [&](std::int64_t, const T* from, T* to) {
       const T top = largest(from, length);
-      const auto rest = static_cast<T>(log_sum_exp(from, length, top));
+      const auto rest = static_cast<T>(std::log(sum_exp(from, length, top)));
       for (std::int64_t i = 0; i < length; ++i) to[i] = (from[i] - top) - rest;
     });
   });
   const auto rule = [](Pullback& back) {
     back.to(0, [&] {
-      const Tensor& g = back.gradient();
-      return g - exp(back.output()) * sum(g, {.axes = {-1}, .keepdims = true});
+      return pull_rows(
+          back, [](const auto& g, const auto&) { return g; },
+          [](const auto& g, const auto& y, const auto& total) { return g - exp(y) * total; });
     });
   };
   return record("log_softmax", std::move(result), {.output = true}, rule, x);
@@ -114,39 +181,16 @@ Tensor softmax_of_rows(const Tensor& x) {
   detail::with_float_type("softmax", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::int64_t length = x.size(-1);
     for_each_row<T>(x, result, length, [&](std::int64_t, const T* from, T* to) {
-      using Batch = xsimd::batch<T>;
-      constexpr std::int64_t width = Batch::size;
-      const T top = largest(from, length);
-      const Batch offset(top);
-      double total = 0.0;
-      for (std::int64_t begin = 0; begin < length; begin += 2048) {
-        const std::int64_t end = std::min<std::int64_t>(length, begin + 2048);
-        Batch sums(T(0));
-        std::int64_t i = begin;
-        for (; i + width <= end; i += width) {
-          const Batch value = xsimd::exp(Batch::load_unaligned(from + i) - offset);
-          value.store_unaligned(to + i);
-          sums += value;
-        }
-        if (i < end) {
-          T rest[Batch::size];
-          const Batch value = xsimd::exp(
-              load_rest(from + i, end - i, -std::numeric_limits<T>::infinity()) - offset);
-          value.store_unaligned(rest);
-          std::copy_n(rest, end - i, to + i);
-          sums += value;
-        }
-        total += static_cast<double>(xsimd::hadd(sums));
-      }
+      const double total = sum_exp(from, length, largest(from, length), to);
       const T inverse = static_cast<T>(1.0 / total);
       for (std::int64_t i = 0; i < length; ++i) to[i] *= inverse;
     });
   });
   const auto rule = [](Pullback& back) {
     back.to(0, [&] {
-      const Tensor y = back.output();
-      const Tensor gy = back.gradient() * y;
-      return gy - y * sum(gy, {.axes = {-1}, .keepdims = true});
+      return pull_rows(
+          back, [](const auto& g, const auto& y) { return g * y; },
+          [](const auto& g, const auto& y, const auto& total) { return y * (g - total); });
     });
   };
   return record("softmax", std::move(result), {.output = true}, rule, x);
@@ -194,7 +238,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
     T* const normalizers = normalizer.mutable_data<T>();
     for_each_row<T>(logits, result, 1, [&](std::int64_t row, const T* from, T* to) {
       const T top = largest(from, classes);
-      const double rest = log_sum_exp(from, classes, top);
+      const double rest = std::log(sum_exp(from, classes, top));
       normalizers[2 * row] = top;
       normalizers[2 * row + 1] = static_cast<T>(rest);
       *to = static_cast<T>(rest - static_cast<double>(from[label[row]] - top));
@@ -220,9 +264,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
           share(Batch::load_unaligned(from + i)).store_unaligned(to + i);
         }
         if (i < length) {
-          T rest[Batch::size];
-          share(load_rest(from + i, length - i, T(0))).store_unaligned(rest);
-          std::copy_n(rest, length - i, to + i);
+          store_rest(share(load_rest(from + i, length - i, T(0))), length - i, to + i);
         }
         to[chosen[row]] -= g[row];
       });

@@ -20,6 +20,8 @@ class Storage : public RefCounted {
   /// Goes up with every write in place; a derivative that kept an older version refuses to be used.
   std::uint32_t version() const { return version_; }
   void written() { ++version_; }
+  /// Whether the bytes are the library's own, not borrowed.
+  bool owned() const { return block_ != 0; }
 
  private:
   Storage(void* data, std::size_t bytes) : data_(data), bytes_(bytes) {}

@@ -1,6 +1,7 @@
 #include "mnemo/core/detail/sum_kernels.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 #include <xsimd/xsimd.hpp>
 
@@ -10,7 +11,7 @@ namespace mnemo::detail {
 namespace {
 
 constexpr std::int64_t block_elements = 65536;
-constexpr std::int64_t tile_columns = 1024;
+constexpr std::int64_t tile_columns = 4096;
 
 // The sum of a contiguous run: eight vectors of lanes over a chunk, chunks in double.
 template <class T>
@@ -110,9 +111,10 @@ void sum_middle(const In* x, std::int64_t outer, std::int64_t reduced, std::int6
   if (inner == 1) return sum_rows(x, outer, reduced, scale, result);
   const std::int64_t width = std::min(inner, tile_columns);
   const std::int64_t tiles = (inner + width - 1) / width;
-  const std::int64_t rows = std::max<std::int64_t>(256, block_elements / width);
+  const std::int64_t rows = std::max({std::int64_t{256}, block_elements / width, reduced / 8});
   const std::int64_t pieces = std::max<std::int64_t>(1, (reduced + rows - 1) / rows);
-  std::vector<double> partial(static_cast<std::size_t>(pieces * outer * inner));
+  const auto partial =
+      std::make_unique_for_overwrite<double[]>(static_cast<std::size_t>(pieces * outer * inner));
   parallel_blocks(outer * tiles * pieces, [&](std::int64_t block) {
     const std::int64_t piece = block % pieces;
     const std::int64_t tile = block / pieces % tiles;

@@ -104,7 +104,9 @@ class Tensor {
   const Ref<Node>& node() const { return body().node; }
   const Ref<Storage>& storage() const { return body().storage; }
   /// Whether this handle is the only way to the elements, so that they can be overwritten unseen.
-  bool exclusive() const { return body_ && body_->unique() && body_->storage->unique(); }
+  bool exclusive() const {
+    return body_ && body_->unique() && body_->storage->unique() && body_->storage->owned();
+  }
   /// How many handles are copies of this one, itself included.
   std::uint32_t handles() const { return body().references(); }
   /// The same elements as the result of `node`.

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <tuple>
 
 #include "mnemo/core/grad.hpp"
+#include "mnemo/core/math.hpp"
 #include "tensor_values.hpp"
 
 using namespace mnemo;
@@ -110,4 +112,34 @@ TEST_CASE("writing in place is noticed by a derivative that needs the old values
     w -= tensor<double>({1});
   }
   CHECK(values(view) == List{3, 5, 7, 9});
+}
+
+TEST_CASE("a chain works in the memory of its temporaries, and only there") {
+  const Tensor x = full({3, 1000}, 0.5);
+  x.set_requires_grad();
+  const Tensor handle = x.detach() * 1.0;
+  const Tensor other = handle;
+  const std::size_t before = memory::statistics().in_use;
+  const Tensor y = tanh((x * 2.0 + 1.0) * x - x);  // x is kept by the products, for the gradient
+  CHECK(y.at({2, 999}) == doctest::Approx(std::tanh(0.5)));
+  CHECK(memory::statistics().in_use - before < 3 * x.bytes());
+  CHECK(grad({y}, {x}, {.grad_outputs = {ones_like(x)}})[0].at({0, 0}) ==
+        doctest::Approx(2.0 * (1.0 - std::tanh(0.5) * std::tanh(0.5))));
+  CHECK(handle.at({1, 1}) == 0.5);
+
+  Tensor last = full({4}, 3.0);
+  const void* const memory = last.raw();
+  const Tensor sum = std::move(last) + 1.0;
+  CHECK(sum.raw() == memory);
+  Tensor shared = sum;
+  CHECK((std::move(shared) + 1.0).raw() != memory);
+  CHECK((full({1}, 3.0) + sum).shape() == Shape{4});
+  float lent[] = {1, 2};
+  const Tensor borrowed(Storage::borrow(lent, sizeof lent, nullptr), {2}, DType::float32);
+  CHECK(values(Tensor(borrowed.storage(), {2}, DType::float32) * 2.0) == List{2, 4});
+  const auto doubled = [&] {
+    return Tensor(Storage::borrow(lent, sizeof lent, nullptr), {2}, DType::float32) * 2.0;
+  };
+  CHECK(values(doubled()) == List{2, 4});
+  CHECK(lent[1] == 2.0f);
 }

@@ -54,6 +54,9 @@ constexpr unsigned operands_read() {
   }
 }
 
+/// Whether the memory of a tensor that is not needed any more may be written.
+inline bool reusable(const Tensor& tensor) { return tensor.exclusive() && !watching(); }
+
 // One run of a fused pass: result[j] = f(operands[j]...). The rest of a run that fills no vector is
 // computed in a padded one, so that each element goes through the same instructions wherever it
 // stands.
@@ -90,12 +93,13 @@ void map_run(T* result, std::array<const T*, count> operands,
   std::memcpy(result + done, padded, rest * sizeof(T));
 }
 
-// The fused pass over whole tensors, broadcast to `shape`.
+// The fused pass over whole tensors, broadcast to `shape`, into the memory of `spent` if there is
+// one: an input of that shape.
 template <class T, class F, std::size_t count>
 Tensor map(const char* name, const Shape& shape, const F& f,
-           const std::array<const Tensor*, count>& inputs) {
+           const std::array<const Tensor*, count>& inputs, const Tensor* spent) {
   constexpr auto indices = std::make_index_sequence<count>{};
-  Tensor result(shape, dtype_of<T>);
+  Tensor result = spent ? Tensor(spent->storage(), shape, dtype_of<T>) : Tensor(shape, dtype_of<T>);
   T* const out = static_cast<T*>(const_cast<void*>(result.raw()));
   std::array<const T*, count> data;
   std::array<const Shape*, count> shapes;
@@ -124,7 +128,7 @@ Tensor map(const char* name, const Shape& shape, const F& f,
 
 // One derivative without recording: a fused pass over the gradient and the operands it reads.
 template <class T, class F, std::size_t count, std::size_t... i>
-Tensor map_derivative(const Pullback& back, const char* name, const F& f,
+Tensor map_derivative(const Pullback& back, const char* name, const F& f, bool last,
                       std::index_sequence<i...>) {
   constexpr unsigned mask = operands_read<F, count>();
   std::array<Tensor, count> held;  // inputs, then the result
@@ -148,7 +152,8 @@ Tensor map_derivative(const Pullback& back, const char* name, const F& f,
     };
     return f(g, operand(std::integral_constant<std::size_t, i>{})...);
   };
-  return map<T>(name, back.gradient().shape(), fused, read);
+  const Tensor& g = back.gradient();
+  return map<T>(name, g.shape(), fused, read, last && reusable(g) ? &g : nullptr);
 }
 
 // The same with recording: the lambda is applied to the tensors themselves.
@@ -167,8 +172,9 @@ Tensor apply_derivative(const Pullback& back, const F& f, std::index_sequence<i.
   return f(back.gradient(), operand(std::integral_constant<std::size_t, i>{})...);
 }
 
+// `last`: nobody reads the gradient of the result after this.
 template <std::size_t count, class F>
-Tensor derivative(const Pullback& back, const char* name, const F& f) {
+Tensor derivative(const Pullback& back, const char* name, const F& f, bool last) {
   constexpr auto indices = std::make_index_sequence<count>{};
   if constexpr (std::is_same_v<F, Unchanged>) {
     return back.gradient();
@@ -176,15 +182,17 @@ Tensor derivative(const Pullback& back, const char* name, const F& f) {
     return apply_derivative<F, count>(back, f, indices);
   } else {
     return with_float_type(name, back.gradient().dtype(), [&]<class T>(std::type_identity<T>) {
-      return map_derivative<T, F, count>(back, name, f, indices);
+      return map_derivative<T, F, count>(back, name, f, last, indices);
     });
   }
 }
 
-/// The value of an elementwise operation and its record. `value` takes one batch an input.
+/// The value of an elementwise operation and its record. `value` takes one batch an input. `spent`
+/// is the first input where the caller will not look at it again, so that the result may take its
+/// memory, or null.
 template <class Value, class... F, class... Inputs>
 Tensor elementwise(const char* name, const Value& value, const std::tuple<F...>& derivatives,
-                   const Inputs&... inputs) {
+                   Tensor* spent, const Inputs&... inputs) {
   static_assert(sizeof...(F) == sizeof...(Inputs));
   constexpr std::size_t count = sizeof...(Inputs);
   const std::array<const Tensor*, count> tensors{&inputs...};
@@ -193,21 +201,39 @@ Tensor elementwise(const char* name, const Value& value, const std::tuple<F...>&
   for (std::size_t k = 1; k < count; ++k) {
     if (!(shape == tensors[k]->shape())) shape = broadcast_shapes(name, shape, tensors[k]->shape());
   }
-  Tensor result = with_float_type(name, tensors[0]->dtype(), [&]<class T>(std::type_identity<T>) {
-    return map<T>(name, shape, value, tensors);
-  });
   constexpr unsigned mask = (operands_read<F, count + 1>() | ...);
+  if (spent) {
+    const bool kept = (mask & 1u) != 0 && recording() && any_requires_grad(tensors);
+    const bool twice = count > 1 && tensors[count - 1] == spent;
+    if (kept || twice || !reusable(*spent) || !(spent->shape() == shape)) spent = nullptr;
+  }
+  Tensor result = with_float_type(name, tensors[0]->dtype(), [&]<class T>(std::type_identity<T>) {
+    return map<T>(name, shape, value, tensors, spent);
+  });
   constexpr Keep keep{.inputs = (mask & ((1u << count) - 1)) != 0,
                       .output = (mask >> count & 1u) != 0,
                       .only = mask};
   const auto rule = [name, derivatives](Pullback& back) {
+    std::size_t last = count;
+    while (last-- > 0 && !back.wants(last)) {
+    }
     const auto each = [&]<std::size_t... k>(std::index_sequence<k...>) {
-      (back.to(k, [&] { return derivative<count + 1>(back, name, std::get<k>(derivatives)); }),
+      (back.to(
+           k,
+           [&] { return derivative<count + 1>(back, name, std::get<k>(derivatives), k == last); }),
        ...);
     };
     each(std::make_index_sequence<count>{});
   };
-  return record(name, std::move(result), keep, rule, inputs...);
+  result = record(name, std::move(result), keep, rule, inputs...);
+  if (spent) *spent = Tensor();  // the result is now the only way to the memory
+  return result;
+}
+
+template <class Value, class... F, class... Inputs>
+Tensor elementwise(const char* name, const Value& value, const std::tuple<F...>& derivatives,
+                   const Tensor& first, const Inputs&... inputs) {
+  return elementwise(name, value, derivatives, nullptr, first, inputs...);
 }
 
 }  // namespace mnemo::detail
