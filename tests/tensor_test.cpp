@@ -164,7 +164,7 @@ TEST_CASE("sums are exact enough and the same for broadcast shapes") {
   }
   CHECK(sum(zeros({0, 3}), {.axes = {0}}).shape() == Shape{3});
   CHECK(sum(zeros({0, 3})).item() == 0.0);
-  CHECK_THROWS_AS(mean(zeros({0, 3})), Error);
+  CHECK(std::isnan(mean(zeros({0, 3})).item()));  // as in NumPy
   CHECK_THROWS_AS(sum(x, {.axes = {0, -3}}), Error);
   CHECK_THROWS_AS(sum(x, {.axes = {3}}), Error);
 }
