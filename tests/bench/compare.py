@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Runs mnemo_bench and another program with the same command line and workloads in turn, A B A B, in
+"""Runs mnemo_bench and other programs with the same command line and workloads in turn, A B A B, in
 the same environment, and prints the ratios of their times with their spread, and each workload's
 share of what the machine can do, measured in the same run.
 
-  compare.py --build BUILD --peer 'COMMAND' [--threads 2] [--rounds 3] [--only NAME,PREFIX*]
+  compare.py --build BUILD --peer 'LABEL=COMMAND' [--peer ...] [--threads 2] [--rounds 3]
+             [--only NAME,PREFIX*] [--neighbour]
 
 A ratio is the peer's time over mnemo's: above 1, mnemo is faster. "best" divides the least times of
 all rounds, "median" the medians of the rounds' medians; the spread is that of the rounds' ratios of
-least times. Workloads that the peer does not have are run alone. OPENBLAS_CORETYPE and
-OPENBLAS_L2_SIZE are unset for all programs, unless --keep-environment is given.
+least times. A workload that a peer does not have is left out there. --neighbour adds how the time of
+mlp_step rises beside a process that keeps one processor busy. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE
+are unset for all programs, unless --keep-environment is given.
 """
 import argparse
 import fcntl
@@ -45,12 +47,12 @@ FLOPS = {
     'convt_c128_7_k4s2': 3 * CONV2,
 }
 BYTES = {
-    'adam_10m': 7 * 40e6,
-    'sgd_momentum_10m': 5 * 40e6,
-    'elementwise_16m': 5 * 4 * 2 ** 24,
-    'softmax_4096x1000': 5 * 4 * 4096 * 1000,
-    'sum_axis0_4096': 4 * 4096 ** 2,
-    'sum_axis1_4096': 4 * 4096 ** 2,
+    'adam_10m': (7 * 40e6, 'update'),
+    'sgd_momentum_10m': (5 * 40e6, 'update'),
+    'elementwise_16m': (5 * 4 * 2 ** 24, 'triad_nontemporal'),
+    'softmax_4096x1000': (5 * 4 * 4096 * 1000, 'triad_nontemporal'),
+    'sum_axis0_4096': (4 * 4096 ** 2, 'read'),
+    'sum_axis1_4096': (4 * 4096 ** 2, 'read'),
 }
 FILES = {'ckpt_save': 'file_write', 'ckpt_save_fsync': 'file_write_fsync', 'ckpt_load': 'file_read'}
 
@@ -61,7 +63,8 @@ def share(name, milliseconds, ceilings):
     if name in FLOPS:
         part, unit = FLOPS[name] / seconds / (ceilings['sgemm'] * 1e9), 'sgemm'
     elif name in BYTES:
-        part, unit = BYTES[name] / seconds / (ceilings['triad'] * 1e9), 'triad'
+        traffic, unit = BYTES[name]
+        part = traffic / seconds / (ceilings[unit] * 1e9)
     elif name in FILES:
         part, unit = 400e6 / seconds / (ceilings[FILES[name]] * 1e6), FILES[name]
     else:
@@ -114,8 +117,9 @@ class Runner:
             times.append(1e3 * (time.perf_counter() - start))
         return {'median_ms': statistics.median(times[1:]), 'min_ms': min(times[1:]), 'rss': math.nan}
 
-    def run(self, command, name):
-        wait_until_quiet(self.arguments.wait)
+    def run(self, command, name, quiet=True):
+        if quiet:
+            wait_until_quiet(self.arguments.wait)
         if name == 'startup':
             return self.startup(command)
         report = json.loads(self.output(
@@ -142,43 +146,70 @@ def check_differences(name, ours, theirs):
             yield f'{name}: check {key} is {value:.8g}, the peer has {other:.8g}'
 
 
-def print_table(names, ours, theirs, ceilings, disturbed):
-    print(f"{'workload':22s}{'mnemo ms':>10s}{'median':>10s}{'peer ms':>10s}{'median':>10s}"
-          f"{'best':>8s}{'spread':>14s}{'median':>8s}{'MiB':>7s}{'peer':>7s}  share of the ceiling")
-    best_ratios, median_ratios, problems = [], [], []
-    for name in names:
+def medians(runs):
+    return statistics.median(run['median_ms'] for run in runs)
+
+
+def print_table(runs, ceilings, disturbed):
+    """One line for each workload, a group of columns for each peer, and the geometric means."""
+    ours, peers = runs['mnemo'], [label for label in runs if label != 'mnemo']
+    print(f"{'':22s}{'mnemo':>9s}{'':9s}{'':6s}"
+          + ''.join(f'| {label:<55s}' for label in peers))
+    print(f"{'workload':22s}{'best ms':>9s}{'median':>9s}{'MiB':>6s}"
+          + f"| {'best ms':>9s}{'median':>9s}{'MiB':>6s}{'best':>8s}{'spread':>14s}{'median':>8s} "
+          * len(peers) + '| share of the ceiling')
+    ratios = {label: ([], []) for label in peers}
+    problems = []
+    for name in ours:
         least = min(run['min_ms'] for run in ours[name])
-        median = statistics.median(run['median_ms'] for run in ours[name])
-        memory = max(run['rss'] for run in ours[name])
-        line = f'{name:22s}{least:10.4g}{median:10.4g}'
-        if name in theirs:
-            peer_least = min(run['min_ms'] for run in theirs[name])
-            peer_median = statistics.median(run['median_ms'] for run in theirs[name])
-            rounds = [b['min_ms'] / a['min_ms'] for a, b in zip(ours[name], theirs[name])]
-            best_ratios.append(peer_least / least)
-            median_ratios.append(peer_median / median)
-            peer_memory = max(run['rss'] for run in theirs[name])
-            line += (f'{peer_least:10.4g}{peer_median:10.4g}{best_ratios[-1]:8.2f}'
-                     f'{min(rounds):7.2f}-{max(rounds):<6.2f}{median_ratios[-1]:8.2f}'
-                     f'{memory:7.0f}{peer_memory:7.0f}')
-            problems += check_differences(name, ours[name][0], theirs[name][0])
-        else:
-            line += f"{'-':>10s}{'-':>10s}{'-':>8s}{'-':>14s}{'-':>8s}{memory:7.0f}{'-':>7s}"
-        print(line + f'  {share(name, least, ceilings)}'
+        line = f"{name:22s}{least:9.4g}{medians(ours[name]):9.4g}{memory(ours[name]):6.0f}"
+        for label in peers:
+            theirs = runs[label].get(name)
+            if not theirs:
+                line += f"| {'-':>55s}"
+                continue
+            peer_least = min(run['min_ms'] for run in theirs)
+            rounds = [b['min_ms'] / a['min_ms'] for a, b in zip(ours[name], theirs)]
+            ratios[label][0].append(peer_least / least)
+            ratios[label][1].append(medians(theirs) / medians(ours[name]))
+            line += (f'| {peer_least:9.4g}{medians(theirs):9.4g}{memory(theirs):6.0f}'
+                     f'{ratios[label][0][-1]:8.2f}{min(rounds):8.2f}-{max(rounds):<5.2f}'
+                     f'{ratios[label][1][-1]:8.2f} ')
+            problems += check_differences(f'{name} of {label}', ours[name][0], theirs[0])
+        print(line + f'| {share(name, least, ceilings)}'
               + ('  (disturbed)' if name in disturbed else ''))
-    if best_ratios:
-        print(f'geometric mean of the ratios: best {statistics.geometric_mean(best_ratios):.2f}, '
-              f'median {statistics.geometric_mean(median_ratios):.2f}')
+    for label, (best, median) in ratios.items():
+        if best:
+            print(f'{label}: geometric mean of the ratios {statistics.geometric_mean(best):.2f} of the '
+                  f'best times, {statistics.geometric_mean(median):.2f} of the medians')
     for problem in problems:
         print(problem)
     return not problems
+
+
+def memory(runs):
+    return max(run['rss'] for run in runs)
+
+
+def print_neighbour(runner, commands):
+    """How mlp_step rises beside a process that keeps one processor busy."""
+    name = 'mlp_step'
+    for label, command in commands.items():
+        alone = runner.run(command, name)['median_ms']
+        with subprocess.Popen([sys.executable, '-c', 'while True: pass']) as neighbour:
+            crowded = runner.run(command, name, quiet=False)['median_ms']
+            neighbour.kill()
+        print(f'{name} of {label}: {alone:.4g} ms alone, {crowded:.4g} ms beside a busy process: '
+              f'{crowded / alone:.2f} times as long')
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', type=pathlib.Path, required=True, help='build folder of mnemo')
-    parser.add_argument('--peer', default='', help='command of the other program')
+    parser.add_argument('--peer', action='append', default=[], metavar='LABEL=COMMAND',
+                        help='another program; may be given several times')
+    parser.add_argument('--neighbour', action='store_true', help='also mlp_step beside a busy process')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=2.0, help='of timing for each line')
@@ -200,34 +231,37 @@ def main():
     if not arguments.no_build:
         subprocess.run(['cmake', '--build', arguments.build, '--target', 'bench'], check=True)
     programs = arguments.build / 'tests' / 'bench'
-    mnemo, peer = [str(programs / 'mnemo_bench'), '--dir', arguments.dir], shlex.split(arguments.peer)
+    commands = {'mnemo': [str(programs / 'mnemo_bench'), '--dir', arguments.dir]}
+    for peer in arguments.peer:
+        label, _, command = peer.partition('=')
+        commands[label] = shlex.split(command)
     runner = Runner(arguments, environment)
-
-    peers_names = runner.names(peer) if peer else []
     patterns = [pattern for pattern in arguments.only.split(',') if pattern]
-    names = [name for name in runner.names(mnemo) if matches(name, patterns)]
-    ours = {name: [] for name in names}
-    theirs = {name: [] for name in names if name in peers_names}
+    names = [name for name in runner.names(commands['mnemo']) if matches(name, patterns)]
+    runs = {}
+    for label, command in commands.items():
+        known = runner.names(command)
+        runs[label] = {name: [] for name in names if name in known}
     # Held by whoever measures on this machine, so that two never do at once.
     with open(os.path.join(tempfile.gettempdir(), 'mnemo-bench.lock'), 'a') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ceilings = dict(line.split() for line in runner.output(
             [str(programs / 'ceilings'), str(arguments.threads), arguments.dir]).splitlines())
         ceilings = {name: float(rate) for name, rate in ceilings.items()}
-        print(f"ceilings with {arguments.threads} threads: sgemm {ceilings['sgemm']:.0f} GF/s, triad "
-              f"{ceilings['triad']:.1f} GB/s, file write {ceilings['file_write']:.0f} MB/s, with fsync "
-              f"{ceilings['file_write_fsync']:.0f}, read {ceilings['file_read']:.0f}", flush=True)
+        print(f'ceilings with {arguments.threads} threads (sgemm GF/s, memory GB/s, files MB/s): '
+              + ', '.join(f'{name} {rate:.5g}' for name, rate in ceilings.items()), flush=True)
         for turn in range(arguments.rounds):
             for name in names:
-                ours[name].append(runner.run(mnemo, name))
-                if name in theirs:
-                    theirs[name].append(runner.run(peer, name))
+                for label, command in commands.items():
+                    if name in runs[label]:
+                        runs[label][name].append(runner.run(command, name))
                 print(f'# round {turn + 1} of {arguments.rounds}: {name}', file=sys.stderr, flush=True)
+        if arguments.neighbour:
+            print_neighbour(runner, commands)
     if arguments.out:
         arguments.out.write_text(json.dumps(
-            {'threads': arguments.threads, 'ceilings': ceilings, 'mnemo': ours, 'peer': theirs},
-            indent=1))
-    return 0 if print_table(names, ours, theirs, ceilings, runner.disturbed) else 1
+            {'threads': arguments.threads, 'ceilings': ceilings, 'runs': runs}, indent=1))
+    return 0 if print_table(runs, ceilings, runner.disturbed) else 1
 
 
 if __name__ == '__main__':
