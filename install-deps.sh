@@ -8,7 +8,7 @@ build="g++ cmake ninja-build pkg-config libdeflate-dev libopenblas-dev libxtenso
 examples="libcli11-dev dataset-fashion-mnist"
 tests="doctest-dev python3 python3-numpy python3-matplotlib binutils
        libarchive-tools p7zip-full unzip"
-development="git make clang clang-format clang-tidy libclang-rt-14-dev ccache gcovr doxygen graphviz python3-torch"
+development="git make clang clang-format clang-tidy llvm libclang-rt-14-dev ccache doxygen python3-torch"
 
 usage() {
   cat <<END
@@ -54,8 +54,17 @@ find_missing() {
   done
 }
 
+# The cmake that will be called need not be the one that apt has installed.
+check_cmake() {
+  version=$(cmake --version 2>/dev/null | sed -n 's/^cmake version //p')
+  oldest=$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)
+  [ "$oldest" = 3.25 ] ||
+    fail "$(command -v cmake || echo cmake) is version ${version:-unknown}, mnemo needs 3.25 or later: Debian 12 has it, and so has PyPI (pip install cmake)"
+}
+
 find_missing
 if [ -z "$missing" ]; then
+  check_cmake
   echo "install-deps.sh: everything is there."
   exit 0
 fi
@@ -107,4 +116,5 @@ fi
 
 find_missing
 [ -z "$missing" ] || fail "apt-get reported success, but these are not installed:$missing"
+check_cmake
 echo "install-deps.sh: done."

@@ -13,7 +13,7 @@ set(DOXYGEN_PROJECT_BRIEF ${PROJECT_DESCRIPTION})
 set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 set(DOXYGEN_OUTPUT_DIRECTORY docs)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR})
-set(DOXYGEN_IMAGE_PATH ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/examples)
+set(DOXYGEN_IMAGE_PATH ${PROJECT_SOURCE_DIR}/examples)
 set(DOXYGEN_EXTRACT_ALL YES) # names that say all have no comment
 set(DOXYGEN_HIDE_FRIEND_COMPOUNDS YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS mnemo::detail mnemo::nn::detail mnemo::io::detail mnemo::optim::detail)
@@ -25,5 +25,5 @@ set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
 get_property(headers GLOBAL PROPERTY MNEMO_HEADERS)
 get_property(other_headers GLOBAL PROPERTY MNEMO_OTHER_HEADERS)
 list(FILTER other_headers EXCLUDE REGEX "/detail/")
-doxygen_add_docs(docs README.md examples/README.md CONTRIBUTING.md io/FORMAT.md ${headers}
+doxygen_add_docs(docs README.md examples/README.md CONTRIBUTING.md CHANGELOG.md io/FORMAT.md ${headers}
                  ${other_headers} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

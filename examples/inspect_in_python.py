@@ -4,7 +4,10 @@ matplotlib for the picture.   inspect_in_python.py [CHECKPOINT]   (default: the 
 import glob
 import os
 import sys
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("this needs NumPy: apt install python3-numpy, then run it with /usr/bin/python3")
 
 path = (sys.argv[1:] or sorted(glob.glob("runs/demo/step_*.npz")))[-1:]
 if not path:

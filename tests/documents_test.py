@@ -55,7 +55,7 @@ def example(words):
 
 
 def check(command):
-    words = shlex.split(command, comments=True)
+    words = shlex.split(command)
     while words and (words[0] == "sudo" or "=" in words[0]):
         words.pop(0)
     if not words:
@@ -69,8 +69,16 @@ def check(command):
         assert is_preset("test", words[2]), command
     elif words[:2] == ["cmake", "--preset"]:
         assert is_preset("configure", words[2]), command
-    elif words[:3] in (["cmake", "--build", "build/release"], ["cmake", "--install", "build/release"]):
-        pass  # the one has just been done, the other is what consumer_test does
+    elif words[:3] == ["cmake", "--build", "build/release"]:
+        pass  # has just been done
+    elif words[:3] == ["cmake", "--install", "build/release"]:
+        run("cmake", "--install", BUILD, "--prefix", "prefix")
+    elif first == "g++":
+        (found,) = pathlib.Path("prefix").resolve().glob("**/pkgconfig")
+        shutil.copy(BUILD / "tests/readme_program.cpp", "disc.cpp")
+        run("sh", "-c", f"PKG_CONFIG_PATH='{found}'; export PKG_CONFIG_PATH; {command}")
+    elif first.startswith("./") and pathlib.Path(first).exists():
+        run(first, *words[1:])
     elif first.startswith("build/release/examples/"):
         example(words)
     elif first.endswith(".py"):

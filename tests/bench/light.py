@@ -1,0 +1,74 @@
+"""How light mnemo is: prints the three figures that it promises, each beside its limit; fails beyond one.
+
+    light.py BUILD [CXX]      BUILD is a complete release build; nothing else should be running
+
+- compiling a program that includes all of mnemo (best of 5; without optimisation and with -O2)
+- the DCGAN example, stripped (OpenBLAS is a shared library and not in it)
+- from starting it, on generated data, until its first training step is in the table of losses (best of 10)
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = """#include <mnemo/mnemo.hpp>
+int main() { return mnemo::zeros({2}).elements() == 2 ? 0 : 1; }
+"""
+
+
+def seconds(work):
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def compile_seconds(build, compiler, folder, *flags):
+    source = os.path.join(folder, "all.cpp")
+    with open(source, "w") as file:
+        file.write(PROGRAM)
+    command = [compiler, "-std=c++20", *flags, f"-I{build}/include", "-c", source, "-o", source + ".o"]
+    return min(seconds(lambda: subprocess.run(command, check=True)) for _ in range(5))
+
+
+def stripped_bytes(program, folder):
+    stripped = os.path.join(folder, "dcgan")
+    subprocess.run(["strip", "-o", stripped, program], check=True)
+    return os.path.getsize(stripped)
+
+
+def first_step_seconds(program, folder, number):
+    """From exec until the row of step 1 has been written, which happens right after that step."""
+    table = os.path.join(folder, f"run{number}", "losses.csv")
+    begin = time.perf_counter()
+    with subprocess.Popen([program, "--data", "synthetic", "--steps", "1", "--out",
+                           os.path.dirname(table)], stdout=subprocess.DEVNULL) as process:
+        while True:
+            ended = process.poll() is not None
+            if os.path.exists(table):
+                with open(table) as file:
+                    if file.read().count("\n") >= 2:
+                        return time.perf_counter() - begin
+            if ended:
+                sys.exit(f"light.py: {program} made no step")
+            time.sleep(0.0002)
+
+
+def main():
+    build, compiler = sys.argv[1], (sys.argv[2:] or ["c++"])[0]
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(build, "examples/dcgan")
+        figures = [
+            ("compile a program with all of mnemo", compile_seconds(build, compiler, folder), 1.5, "s"),
+            ("the same with -O2", compile_seconds(build, compiler, folder, "-O2"), 1.5, "s"),
+            ("dcgan, stripped", stripped_bytes(program, folder) / 2**20, 3.0, "MiB"),
+            ("dcgan, start to first step",
+             1e3 * min(first_step_seconds(program, folder, i) for i in range(10)), 50.0, "ms"),
+        ]
+    for name, value, limit, unit in figures:
+        print(f"{name:38} {value:8.2f} {unit:3}  (at most {limit:g})")
+    sys.exit(any(value > limit for _, value, limit, _ in figures))
+
+
+if __name__ == "__main__":
+    main()
