@@ -173,6 +173,10 @@ AxisMap adaptive_averages(std::int64_t in, std::int64_t out) {
 Tensor of_line(const char* name, const Tensor& x, PoolOptions options,
                Tensor (*pool)(const Tensor&, const PoolOptions&)) {
   if (x.rank() != 3) fail(name, ": takes [batch, channels, length], got ", x.shape());
+  for (const Pair& pair : {options.kernel, options.stride, options.padding, options.dilation}) {
+    if (pair.height == pair.width) continue;
+    fail(name, ": [", pair.height, ", ", pair.width, "] in the options should be one number");
+  }
   options.kernel.height = 1;
   options.stride.height = 1;
   options.padding.height = 0;

@@ -5,7 +5,7 @@
 /// Pooling of images [batch, channels, height, width] over windows, and of lines [batch, channels,
 /// length] likewise. float32 and float64, differentiable. All throw Error for other ranks, empty
 /// windows, windows larger than the padded input, and padding above half of the window (some
-/// windows would then hold nothing else).
+/// windows would then hold nothing else); for lines also where a pair holds two numbers.
 namespace mnemo {
 
 struct PoolOptions {

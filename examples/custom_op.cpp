@@ -122,7 +122,11 @@ int train(int argc, const char* const* argv) {
 
   const std::filesystem::path file = std::filesystem::path(out) / "state.npz";
   std::filesystem::create_directories(out);
-  if (resume) io::load(file, state);
+  if (resume) {
+    io::load(file, state);
+  } else {
+    io::save(file, state);  // so that it can be gone on with from its first step
+  }
 
   while (optimizer.steps() < steps) {
     const Tensor x = points.uniform({128, 1}, -6.0, 6.0);
@@ -132,10 +136,10 @@ int train(int argc, const char* const* argv) {
       std::printf("step %5lld  error %.4f on [-6, 6], %.4f on [6, 9], slope %.3f\n",
                   static_cast<long long>(optimizer.steps()), error_on(network, -6.0, 6.0),
                   error_on(network, 6.0, 9.0), network.parameters().at("snake/slope").item());
+      io::save(file, state);
     }
   }
   draw(network, std::filesystem::path(out) / "wave.png");
-  io::save(file, state);
   std::printf("the state is in %s, the picture beside it\n", file.string().c_str());
   return 0;
 }

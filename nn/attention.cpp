@@ -80,6 +80,11 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
   };
   if (masks.attention.defined()) add("the mask", masks.attention);
   if (masks.padding.defined()) {
+    const Shape expected{query.size(0), key.size(1)};
+    if (!(masks.padding.shape() == expected)) {
+      detail::fail("MultiHeadAttention: the padding ", masks.padding.shape(), " should be ",
+                   expected);
+    }
     add("the padding", masks.padding.reshape({query.size(0), 1, 1, key.size(1)}));
   }
   if (masks.causal) {

@@ -17,6 +17,10 @@ BatchNorm::BatchNorm(const char* name, const char* expected, std::size_t least_r
       epsilon_(options.epsilon),
       momentum_(options.momentum) {
   if (channels < 1) detail::fail(name_, ": ", channels, " channels; at least 1 is needed");
+  if (!(epsilon_ >= 0.0) || !(momentum_ >= 0.0 && momentum_ <= 1.0)) {
+    detail::fail(name_, ": epsilon ", epsilon_, " should be at least 0, momentum ", momentum_,
+                 " in [0, 1]");
+  }
   const Shape shape{channels};
   if (options.affine) {
     weight = parameter("weight", ones(shape, options.dtype));

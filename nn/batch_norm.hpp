@@ -5,7 +5,7 @@ namespace mnemo::nn {
 
 struct BatchNormOptions {
   double epsilon = 1e-5;
-  double momentum = 0.1;  ///< the share of the newest batch in the running statistics
+  double momentum = 0.1;  ///< the share of the newest batch in the running statistics, in [0, 1]
   bool affine = true;     ///< with parameters `weight` (starts at 1) and `bias` (0)
   DType dtype = DType::float32;
 };

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "mnemo/core/detail/text.hpp"
-#include "mnemo/nn/detail/bias.hpp"
+#include "mnemo/nn/detail/initial_values.hpp"
 
 namespace mnemo::nn {
 namespace {
@@ -42,7 +42,8 @@ Convolution::Convolution(const char* name, std::int64_t first, std::int64_t seco
   }
   Shape shape{first, second / options.groups, kernel.height};
   if (axes == 2) shape.push_back(kernel.width);
-  weight = parameter("weight", options.weight_initializer(shape, rng, options.dtype));
+  weight = parameter("weight",
+                     detail::initial_weight(options.weight_initializer, shape, rng, options.dtype));
   if (options.bias) bias = parameter("bias", detail::initial_bias(out, shape, rng, options.dtype));
   description_ = detail::text(name, "(", in, " -> ", out, labelled("kernel", kernel, 0),
                               labelled("stride", options.stride, 1), padding_text(options.padding),

@@ -2,6 +2,7 @@
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/indexing.hpp"
+#include "mnemo/nn/detail/initial_values.hpp"
 
 namespace mnemo::nn {
 
@@ -10,7 +11,8 @@ Embedding::Embedding(std::int64_t count, std::int64_t length, Rng& rng,
   if (count < 1 || length < 1) {
     detail::fail("Embedding: ", count, " rows of ", length, "; both must be at least 1");
   }
-  weight = parameter("weight", options.weight_initializer({count, length}, rng, options.dtype));
+  weight = parameter("weight", detail::initial_weight(options.weight_initializer, {count, length},
+                                                      rng, options.dtype));
 }
 
 Tensor Embedding::forward(const Tensor& indices) {

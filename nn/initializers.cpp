@@ -25,6 +25,10 @@ double root_of_ratio(double numerator, std::int64_t denominator) {
   return std::sqrt(numerator / static_cast<double>(std::max<std::int64_t>(1, denominator)));
 }
 
+void expect_float(const char* name, DType dtype) {
+  if (!is_differentiable(dtype)) detail::fail(name, ": gives float32 and float64, not ", dtype);
+}
+
 // Uniform in ±bound(fans), or normal with deviation(fans).
 template <class Bound>
 Initializer uniform_within(Bound bound) {
@@ -66,6 +70,7 @@ Initializer truncated_normal(double mean, double deviation, double low, double h
                  mean, ", deviation ", deviation);
   }
   return [=](const Shape& shape, Rng& rng, DType dtype) {
+    expect_float("truncated_normal", dtype);
     Tensor result = rng.normal(shape, mean, deviation, DType::float64);
     double* const values = result.mutable_data<double>();
     std::vector<std::int64_t> outside;  // positions that have to be drawn again
@@ -102,6 +107,7 @@ Initializer lecun_normal() {
 Initializer orthogonal(double gain) {
   return [gain](const Shape& shape, Rng& rng, DType dtype) {
     fans(shape);  // throws for fewer than two axes
+    expect_float("orthogonal", dtype);
     if (shape.elements() == 0) return empty(shape, dtype);
     const std::int64_t rows = shape[0], columns = shape.elements() / shape[0];
     const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);

@@ -24,10 +24,10 @@ Tensor reduced(const Tensor& losses, Reduce reduce) {
   return losses;
 }
 
-void expect_equal_shapes(const char* name, const Tensor& a, const Tensor& b) {
-  if (a.shape() == b.shape()) return;
-  detail::fail(name, ": prediction ", a.shape(), " and target ", b.shape(),
-               " should have one shape");
+void expect_alike(const char* name, const Tensor& a, const Tensor& b) {
+  if (a.shape() == b.shape() && a.dtype() == b.dtype() && is_differentiable(a.dtype())) return;
+  detail::fail(name, ": prediction ", a.shape(), " of ", a.dtype(), " and target ", b.shape(),
+               " of ", b.dtype(), " should have one shape, and be both float32 or both float64");
 }
 
 void expect_share(const char* name, const char* option, double value) {
@@ -38,17 +38,17 @@ void expect_share(const char* name, const char* option, double value) {
 }  // namespace
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduce reduce) {
-  expect_equal_shapes("mse", prediction, target);
+  expect_alike("mse", prediction, target);
   return reduced(square(prediction - target), reduce);
 }
 
 Tensor l1(const Tensor& prediction, const Tensor& target, Reduce reduce) {
-  expect_equal_shapes("l1", prediction, target);
+  expect_alike("l1", prediction, target);
   return reduced(abs(prediction - target), reduce);
 }
 
 Tensor huber(const Tensor& prediction, const Tensor& target, const HuberOptions& options) {
-  expect_equal_shapes("huber", prediction, target);
+  expect_alike("huber", prediction, target);
   const double delta = options.delta;
   if (!(delta > 0.0)) detail::fail("huber: delta ", delta, " is not above 0");
   const Tensor distance = abs(prediction - target);
@@ -57,7 +57,7 @@ Tensor huber(const Tensor& prediction, const Tensor& target, const HuberOptions&
 }
 
 Tensor bce(const Tensor& prediction, const Tensor& target, Reduce reduce) {
-  expect_equal_shapes("bce", prediction, target);
+  expect_alike("bce", prediction, target);
   detail::with_float_type("bce", prediction.dtype(), [&]<class T>(std::type_identity<T>) {
     for (const T p : prediction.span<T>()) {
       if (!(p >= T(0) && p <= T(1))) detail::fail("bce: the prediction ", p, " is outside [0, 1]");
@@ -82,13 +82,20 @@ Tensor bce(const Tensor& prediction, const Tensor& target, Reduce reduce) {
 }
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
-  expect_equal_shapes("bce_with_logits", logits, targets);
+  expect_alike("bce_with_logits", logits, targets);
   expect_share("bce_with_logits", "label_smoothing", options.label_smoothing);
   const double s = options.label_smoothing;
   const Tensor t = s == 0.0 ? targets : targets * (1.0 - s) + s / 2.0;
   Tensor positive = t * softplus(-logits);
-  if (options.pos_weight.defined()) positive = positive * options.pos_weight;
-  expect_equal_shapes("bce_with_logits: pos_weight", logits, positive);
+  if (options.pos_weight.defined()) {
+    const Shape& shape = options.pos_weight.shape();
+    if (!(broadcast_shapes("bce_with_logits: pos_weight", shape, logits.shape()) ==
+          logits.shape())) {
+      detail::fail("bce_with_logits: pos_weight ", shape, " does not broadcast to the logits ",
+                   logits.shape());
+    }
+    positive = positive * options.pos_weight;
+  }
   return reduced(positive + (1.0 - t) * softplus(logits), options.reduce);
 }
 
@@ -215,7 +222,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
     const Targets targets = label_targets(name, rows, target, weight, options.ignore_index, s);
     return weighed(name, rows, log_probabilities, targets, options.reduce);
   }
-  expect_equal_shapes(name, logits, target);
+  expect_alike(name, logits, target);
   Tensor probabilities = classes_last(target);
   if (s > 0.0) {
     probabilities = probabilities * (1.0 - s) + s / static_cast<double>(rows.scores.size(1));
@@ -225,7 +232,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 }
 
 Tensor kl_div(const Tensor& log_prediction, const Tensor& target, const KlDivOptions& options) {
-  expect_equal_shapes("kl_div", log_prediction, target);
+  expect_alike("kl_div", log_prediction, target);
   if (options.log_target) {
     return reduced(exp(target) * (target - log_prediction), options.reduce);
   }

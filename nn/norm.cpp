@@ -29,9 +29,9 @@ Shape checked_shape(const char* name, const Shape& shape) {
   detail::fail(name, ": the shape ", shape, " needs at least one axis, and lengths of at least 1");
 }
 
-Shape checked_channels(std::int64_t groups, std::int64_t channels) {
+Shape checked_channels(const char* name, std::int64_t groups, std::int64_t channels) {
   if (channels > 0 && groups > 0 && channels % groups == 0) return {channels};
-  detail::fail("GroupNorm: ", groups, " groups do not divide ", channels, " channels");
+  detail::fail(name, ": ", groups, " groups do not divide ", channels, " channels");
 }
 
 void expect_last_axes(const char* name, const Tensor& x, const Shape& shape) {
@@ -45,6 +45,7 @@ void expect_last_axes(const char* name, const Tensor& x, const Shape& shape) {
 
 Normalization::Normalization(const Shape& shape, const NormOptions& options)
     : epsilon_(options.epsilon) {
+  if (!(epsilon_ >= 0.0)) detail::fail("normalisation: epsilon ", epsilon_, " is below 0");
   if (!options.affine) return;
   weight = parameter("weight", ones(shape, options.dtype));
   bias = parameter("bias", zeros(shape, options.dtype));
@@ -61,8 +62,11 @@ Tensor LayerNorm::forward(const Tensor& x) {
 
 std::string LayerNorm::describe() const { return detail::text("LayerNorm", shape_); }
 
-GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options)
-    : Layer(checked_channels(groups, channels), options), groups_(groups), channels_(channels) {}
+GroupNorm::GroupNorm(const char* name, std::int64_t groups, std::int64_t channels,
+                     const NormOptions& options)
+    : Layer(checked_channels(name, groups, channels), options),
+      groups_(groups),
+      channels_(channels) {}
 
 Tensor GroupNorm::normalized(const Tensor& x) const {
   const Tensor y = normalize_runs(x, x.size(0) * groups_, epsilon_);

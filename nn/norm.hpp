@@ -46,11 +46,14 @@ class LayerNorm : public Layer<LayerNorm, Normalization> {
 class GroupNorm : public Layer<GroupNorm, Normalization> {
  public:
   /// Throws Error unless the groups divide the channels.
-  GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options = {});
+  GroupNorm(std::int64_t groups, std::int64_t channels, const NormOptions& options = {})
+      : GroupNorm("GroupNorm", groups, channels, options) {}
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
  protected:
+  GroupNorm(const char* name, std::int64_t groups, std::int64_t channels,
+            const NormOptions& options);
   Tensor normalized(const Tensor& x) const;
 
   std::int64_t groups_;
@@ -62,7 +65,7 @@ class GroupNorm : public Layer<GroupNorm, Normalization> {
 class InstanceNorm2d : public Layer<InstanceNorm2d, GroupNorm> {
  public:
   explicit InstanceNorm2d(std::int64_t channels, const NormOptions& options = {.affine = false})
-      : Layer(channels, channels, options) {}
+      : Layer("InstanceNorm2d", channels, channels, options) {}
   /// Throws Error for another rank or channel count, and for pictures of one pixel.
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;

@@ -136,6 +136,7 @@ TEST_CASE("layers agree with PyTorch: outputs, gradients, running state") {
     is("batch_norm1d", nn::BatchNorm1d(6, {.dtype = dtype}));
     is("batch_norm1d_line", nn::BatchNorm1d(4, {.epsilon = 1e-3, .momentum = 0.3, .dtype = dtype}));
     is("batch_norm2d", nn::BatchNorm2d(4, {.dtype = dtype}));
+    is("batch_norm1d_plain", nn::BatchNorm1d(4, {.affine = false, .dtype = dtype}));
     nn::BatchNorm2d evaluated(4, {.dtype = dtype});
     evaluated.eval();
     expect_recorded("batch_norm2d_eval", evaluated, dtype);
@@ -219,6 +220,8 @@ TEST_CASE("pooling, up-sampling and shuffling as modules agree with PyTorch") {
       expect_recorded(name, module, dtype);
     };
     is("max_pool2d", nn::MaxPool2d({.kernel = 2}));
+    is("max_pool1d", nn::MaxPool1d({.kernel = 3, .stride = 2, .padding = 1}));
+    is("avg_pool1d", nn::AvgPool1d({.kernel = 3, .stride = 2, .padding = 1}));
     is("max_pool2d_padded", nn::MaxPool2d({.kernel = 3, .stride = 2, .padding = 1}));
     is("avg_pool2d", nn::AvgPool2d({.kernel = 2}));
     is("avg_pool2d_padded", nn::AvgPool2d({.kernel = 3, .stride = 2, .padding = 1}));
@@ -227,6 +230,10 @@ TEST_CASE("pooling, up-sampling and shuffling as modules agree with PyTorch") {
     is("upsample_bilinear", nn::Upsample(2, Interpolation::bilinear));
     is("pixel_shuffle", nn::PixelShuffle(2));
   }
+  CHECK(mentions(error_of([] {
+                   nn::MaxPool1d({.kernel = {2, 3}})(zeros({1, 1, 4}));
+                 }),
+                 {"max_pool1d", "[2, 3]", "one number"}));
   CHECK(nn::MaxPool2d({.kernel = {3, 2}, .stride = 2}).describe() ==
         "MaxPool2d(kernel 3x2, stride 2)");
   CHECK(nn::AdaptiveAvgPool2d(1).describe() == "AdaptiveAvgPool2d(1)");
@@ -274,6 +281,9 @@ TEST_CASE("attention agrees with PyTorch, with and without masks") {
                    attention.forward(x, x, x, {.attention = zeros({4, 4}, f64)});
                  }),
                  {"mask", "[4, 4]"}));
+  const Tensor hides = zeros({3, 2}) > 0.0;
+  CHECK(mentions(error_of([&] { attention.forward(x, x, x, {.padding = hides}); }),
+                 {"padding [3, 2]", "[2, 3]"}));
 }
 
 TEST_CASE(
@@ -311,6 +321,10 @@ TEST_CASE("normalisations say what does not fit") {
                  {"LayerNorm", "[2, 5, 4]", "[4, 5]"}));
   CHECK(mentions(error_of([] { nn::LayerNorm(Shape{}); }), {"LayerNorm", "[]"}));
   CHECK(mentions(error_of([] { nn::RMSNorm(0); }), {"RMSNorm", "[0]"}));
+  CHECK(mentions(error_of([] { nn::BatchNorm2d(4, {.momentum = 1.5}); }),
+                 {"BatchNorm2d", "momentum 1.5"}));
+  CHECK(mentions(error_of([] { nn::LayerNorm(4, {.epsilon = -1.0}); }), {"epsilon -1"}));
+  CHECK(mentions(error_of([] { nn::InstanceNorm2d(0); }), {"InstanceNorm2d", "0 channels"}));
   CHECK(mentions(error_of([] { nn::GroupNorm(3, 4); }), {"GroupNorm", "3 groups", "4 channels"}));
   CHECK(mentions(error_of([] {
                    nn::GroupNorm(2, 4)(zeros({2, 6, 3}));
@@ -339,6 +353,11 @@ TEST_CASE("convolutions and dense layers say what does not fit") {
   CHECK(mentions(error_of([&] { nn::Dense(0, 3, rng); }), {"Dense", "0 -> 3"}));
   CHECK(mentions(error_of([&] { nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}, rng); }),
                  {"Conv2d", "2 groups", "3 -> 4"}));
+  const auto wrong = [](const Shape&, Rng&, DType) { return zeros({7}); };
+  CHECK(mentions(error_of([&] { nn::Dense(2, 3, rng, {.weight_initializer = wrong}); }),
+                 {"weight_initializer", "[7]", "[3, 2]"}));
+  CHECK(mentions(error_of([&] { nn::Embedding(2, 3, rng, {.weight_initializer = {}}); }),
+                 {"weight_initializer", "empty"}));
   CHECK(mentions(error_of([&] { nn::Conv1d(3, 4, {.kernel = 0}, rng); }),
                  {"Conv1d", "kernel 0x0", "one length"}));
   CHECK(mentions(error_of([&] {

@@ -202,13 +202,16 @@ TEST_CASE("losses say what does not fit") {
   const Tensor a = zeros({4, 1}), b = zeros({4});
   CHECK(mentions(error_of([&] { nn::mse(a, b); }), {"mse", "[4, 1]", "[4]"}));
   CHECK(mentions(error_of([&] { nn::l1(a, b); }), {"l1", "[4, 1]"}));
+  CHECK(mentions(error_of([&] { nn::mse(a, zeros({4, 1}, f64)); }), {"mse", "float32", "float64"}));
+  CHECK(mentions(error_of([&] { nn::mse(zeros({1}, DType::int32), zeros({1}, DType::int32)); }),
+                 {"mse", "[1] of int32"}));
   CHECK(mentions(error_of([&] { nn::huber(a, a, {.delta = 0.0}); }), {"huber", "delta"}));
   CHECK(mentions(error_of([&] { nn::bce(b + 1.5, b); }), {"bce", "1.5"}));
   CHECK(
       mentions(error_of([&] { nn::bce_with_logits(a, b); }), {"bce_with_logits", "[4, 1]", "[4]"}));
   CHECK(mentions(error_of([&] { nn::bce_with_logits(a, 1.1); }), {"1.1"}));
   CHECK(mentions(error_of([&] { nn::bce_with_logits(a, a, {.pos_weight = ones({3})}); }),
-                 {"[4, 3]"}));
+                 {"pos_weight [3]", "[4, 1]"}));
   CHECK(mentions(error_of([&] { nn::bce_with_logits(a, a, {.label_smoothing = 2}); }),
                  {"label_smoothing"}));
   const Tensor logits = zeros({2, 3});

@@ -126,6 +126,12 @@ def record_layers():
             "pixel_shuffle": nn.PixelShuffle(2)}.items():
         layer(record, name, module, image)
     record_attention(record)
+    with torch.random.fork_rng():  # added later: the losses keep their random numbers
+        for name, module in {
+                "batch_norm1d_plain": nn.BatchNorm1d(4, affine=False),
+                "max_pool1d": nn.MaxPool1d(3, 2, padding=1),
+                "avg_pool1d": nn.AvgPool1d(3, 2, padding=1)}.items():
+            layer(record, name, module, line)
     numpy.savez(FOLDER / "layers.npz", **record)
 
 
