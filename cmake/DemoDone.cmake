@@ -12,4 +12,5 @@ message(NOTICE "
 Pictures:     ${picture} and the earlier ones beside it
 Checkpoints:  ${checkpoint}
 In Python:    ${PYTHON} -c 'import numpy; print(numpy.load(\"${checkpoint}\")[\"generator_optimizer/exp_avg/up1/weight\"].std())'
-A closer look: io/inspect.py ls ${checkpoint}")
+A closer look: io/inspect.py ls ${checkpoint}
+The whole run: io/inspect.py plot ${RUN}")

@@ -62,7 +62,7 @@ Plot::Plot(double left, double right, double bottom, double top, std::int64_t wi
 }
 
 Tensor Plot::pixel_points() const {
-  const Tensor points = mnemo::empty({width_ * height_, 2});
+  Tensor points = mnemo::empty({width_ * height_, 2});
   float* value = points.mutable_data<float>();
   for (std::int64_t row = 0; row < height_; ++row) {
     for (std::int64_t column = 0; column < width_; ++column) {
