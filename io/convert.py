@@ -32,6 +32,7 @@ As a command, between files (PyTorch's need torch and are opened with weights_on
 import argparse
 import os
 import sys
+import warnings
 from importlib import util
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
@@ -415,7 +416,9 @@ def load_torch(path, trusted):
     import pickle
     import torch
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trusted)
+        with warnings.catch_warnings():  # on odd files: they are told in our words
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=not trusted)
     except (OSError, EOFError, ValueError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         text = str(error).splitlines()[0].split(". ")[0] if str(error) else "cannot be read"
         raise Failure(f"{path}: {text}" +

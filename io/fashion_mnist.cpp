@@ -25,8 +25,9 @@ std::filesystem::path find_file(const std::filesystem::path& folder, const std::
 
 Tensor read_labels(const std::filesystem::path& path) {
   const Tensor bytes = read_idx(path);
-  if (bytes.rank() != 1) {
-    fail(path.string(), ": labels of shape ", bytes.shape(), ", expected one axis");
+  if (bytes.rank() != 1 || bytes.dtype() != DType::uint8) {
+    fail(path.string(), ": labels of ", bytes.dtype(), " ", bytes.shape(),
+         ", expected uint8 [count]");
   }
   const Tensor labels(bytes.shape(), DType::int64);
   std::int64_t* target = labels.mutable_data<std::int64_t>();
@@ -47,9 +48,10 @@ ImageSet read_fashion_mnist(const std::filesystem::path& folder, Split split) {
   const std::filesystem::path labels_path = find_file(folder, prefix + "-labels-idx1-ubyte");
   const Tensor labels = read_labels(labels_path);
   const Tensor images = read_idx(images_path);
-  if (images.rank() != 3 || images.size(1) != 28 || images.size(2) != 28 || images.size(0) < 1) {
-    fail(images_path.string(), ": images of shape ", images.shape(),
-         ", expected [count, 28, 28] and at least one");
+  if (images.dtype() != DType::uint8 || images.rank() != 3 || images.size(1) != 28 ||
+      images.size(2) != 28 || images.size(0) < 1) {
+    fail(images_path.string(), ": images of ", images.dtype(), " ", images.shape(),
+         ", expected uint8 [count, 28, 28] and at least one");
   }
   if (images.size(0) != labels.size(0)) {
     fail(labels_path.string(), ": ", labels.size(0), " labels for ", images.size(0), " images in ",

@@ -9,6 +9,7 @@
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/file.hpp"
+#include "mnemo/io/detail/npy_format.hpp"
 
 namespace mnemo::io {
 namespace {
@@ -98,10 +99,23 @@ class Source {
 };
 
 struct Header {
+  DType dtype;
   Shape shape;
   std::uint64_t header_bytes;
   std::uint64_t payload_bytes;
 };
+
+DType dtype_of(unsigned char type, const std::string& name) {
+  switch (type) {
+    case 0x08: return DType::uint8;
+    case 0x09: return DType::int8;
+    case 0x0B: return DType::int16;
+    case 0x0C: return DType::int32;
+    case 0x0D: return DType::float32;
+    case 0x0E: return DType::float64;
+    default: fail(name, ": IDX elements of type ", int{type}, ", which there is not");
+  }
+}
 
 Header read_header(Source& source, const std::string& name, std::size_t limit) {
   std::array<unsigned char, 4> magic{};
@@ -110,11 +124,9 @@ Header read_header(Source& source, const std::string& name, std::size_t limit) {
   }
   if (magic[0] != 0 || magic[1] != 0) {
     fail(name, ": not an IDX file; it begins with bytes ", int{magic[0]}, " ", int{magic[1]}, " ",
-         int{magic[2]}, " ", int{magic[3]}, ", expected 0 0 8 and the number of axes");
+         int{magic[2]}, " ", int{magic[3]}, ", expected 0 0, a type and the number of axes");
   }
-  if (magic[2] != 8) {
-    fail(name, ": IDX elements of type ", int{magic[2]}, "; only type 8 (unsigned byte) is read");
-  }
+  const DType dtype = dtype_of(magic[2], name);
   const std::size_t rank = magic[3];
   if (rank < 1 || rank > most_axes) {
     fail(name, ": ", rank, " axes; an IDX file has 1 to ", most_axes);
@@ -123,7 +135,7 @@ Header read_header(Source& source, const std::string& name, std::size_t limit) {
   if (source.read(lengths.data(), 4 * rank) != 4 * rank) {
     fail(name, ": ends inside its header of ", rank, " axes");
   }
-  Header header{Shape(rank, 0), 4 + 4 * rank, 1};
+  Header header{dtype, Shape(rank, 0), 4 + 4 * rank, item_size(dtype)};
   bool fits = true;  // counting every axis but the empty ones, so that no product can overflow
   bool any_empty = false;
   for (std::size_t axis = 0; axis < rank; ++axis) {
@@ -167,17 +179,21 @@ Tensor read_idx(const std::filesystem::path& path, std::size_t limit) {
   Source source(file);
   const Header header = read_header(source, file.name(), std::min(limit, most_bytes));
   check_size(header, file, source.compressed());
-  Tensor result(header.shape, DType::uint8);
+  const Tensor result(header.shape, header.dtype);
   const std::size_t got =
       source.read(result.mutable_raw(), static_cast<std::size_t>(header.payload_bytes));
   if (got != header.payload_bytes) {
-    fail(file.name(), ": ends after ", got, " of the ", header.payload_bytes, " elements of shape ",
+    fail(file.name(), ": ends after ", got, " of the ", header.payload_bytes, " bytes of shape ",
          header.shape);
   }
   if (!source.at_end()) {
     fail(file.name(), ": more bytes than the ", header.payload_bytes, " of shape ", header.shape);
   }
-  return result;
+  detail::NpyHeader big_endian;
+  big_endian.shape = header.shape;
+  big_endian.dtype = header.dtype;
+  big_endian.swapped = item_size(header.dtype) > 1;
+  return detail::decode_npy(big_endian, result);
 }
 
 }  // namespace mnemo::io

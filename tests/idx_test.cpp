@@ -102,6 +102,25 @@ TEST_CASE("read_idx reads plain and gzip files of any rank, whatever their name"
   CHECK(io::read_idx(folder.write("none.gz", gzip(header({0})))).elements() == 0);
 }
 
+TEST_CASE("read_idx reads every type of element, big-endian") {
+  const Folder folder;
+  const auto read = [&](char type, const std::string& data, std::uint32_t count, DType dtype) {
+    const Tensor tensor = io::read_idx(folder.write("data", header({count}, type) + data));
+    CHECK(tensor.dtype() == dtype);
+    CHECK(tensor.shape() == Shape{count});
+    std::vector<double> values;
+    for (std::int64_t i = 0; i < count; ++i) values.push_back(tensor.at({i}));
+    return values;
+  };
+  using Values = std::vector<double>;
+  CHECK(read(9, "\xff\x02", 2, DType::int8) == Values{-1, 2});
+  CHECK(read(11, "\xff\xfe\x01\x02", 2, DType::int16) == Values{-2, 258});
+  CHECK(read(12, std::string("\0\x01\0\0\xff\xff\xff\xff", 8), 2, DType::int32) ==
+        Values{65536, -1});
+  CHECK(read(13, std::string("\x3f\xc0\0\0", 4), 1, DType::float32) == Values{1.5});
+  CHECK(read(14, std::string("\xc0\x02\0\0\0\0\0\0", 8), 1, DType::float64) == Values{-2.25});
+}
+
 TEST_CASE("read_idx reads a compressed file of many chunks") {
   const Folder folder;
   const std::string data = pattern(1 << 20);
@@ -118,7 +137,7 @@ TEST_CASE("read_idx refuses what is no IDX file of bytes, and says why") {
   CHECK_REFUSED(folder.write("text", "hello, world"), "not an IDX file");
   CHECK_REFUSED(folder.write("little", std::string("\x03\x08\0\0\x01\0\0\0a", 9)),
                 "not an IDX file");
-  CHECK_REFUSED(folder.write("floats", header({1}, 13) + "abcd"), "type 13");
+  CHECK_REFUSED(folder.write("floats", header({1}, 10) + "abcd"), "type 10");
   CHECK_REFUSED(folder.write("rank0", header({}) + "a"), "0 axes");
   CHECK_REFUSED(folder.write("rank33", header(std::vector<std::uint32_t>(33, 1)) + "a"), "33 axes");
   CHECK_REFUSED(folder.write("cut", header({2, 3}).substr(0, 9)), "inside its header");
