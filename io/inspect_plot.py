@@ -109,7 +109,8 @@ class Page:
 
         def draw(figure, bottom, height):
             panels = band(figure, bottom, height, 1, 2 if others or game else 1, gap=0.14)[0]
-            label = "loss (mean over the batch)" if run.is_loss(losses[0]) else losses[0]
+            label = "loss (nats, mean over the batch)" if game else \
+                "loss (mean over the batch)" if run.is_loss(losses[0]) else losses[0]
             draw_curves(panels[0], columns, losses, label)
             panels[0].set_title("Losses" if run.is_loss(losses[0]) else losses[0], loc="left",
                                 fontsize=11)
@@ -117,7 +118,7 @@ class Page:
                 draw_curves(panels[1], columns, others, "as logged (no unit)")
                 panels[1].set_title("Logged beside it", loc="left", fontsize=11)
             elif game:
-                draw_curves(panels[1], columns, losses, label + ", log scale", logarithmic=True)
+                draw_curves(panels[1], columns, losses, "loss (nats, log scale)", logarithmic=True)
                 panels[1].set_title("The same, log scale", loc="left", fontsize=11)
             for axes in panels if game and not others else panels[:1] if game else ():
                 axes.axhline(run.GUESSING, color="0.3", linestyle=":", linewidth=1.2,
@@ -340,8 +341,9 @@ def draw_histogram(axes, weight, column, colours):
             notes.append(f"cut off: a peak of {max(highest):.0f} %")
         axes.set_ylim(bottom=0)
         axes.set_ylabel("% of elements", fontsize=7)
-    axes.set_xlabel({"weight": "value"}.get(column, column) + (" (log scale)" if second else ""),
-                    fontsize=7, labelpad=1)
+    of_gradient = {"exp_avg": " (gradient)", "momentum_buffer": " (gradient)",
+                   "grad_avg": " (gradient)"}.get(column, " (gradient squared, log scale)")
+    axes.set_xlabel("value" if column == "weight" else column + of_gradient, fontsize=7, labelpad=1)
     axes.tick_params(which="both", labelsize=7)
     annotate(axes, weight, column, series, finite, second, notes)
 
