@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "mnemo/core/creation.hpp"
+#include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/shape_ops.hpp"
 #include "mnemo/io/detail/file.hpp"
@@ -240,23 +241,27 @@ Tensor ImageFolder::read(const Tensor& numbers) const {
     fail("ImageFolder: read: numbers are ", numbers.dtype(), " ", numbers.shape(),
          ", expected int64 [count]");
   }
-  const std::int64_t each = shape_.elements();
-  Tensor pictures({numbers.size(0), shape_[0], shape_[1], shape_[2]}, DType::uint8);
-  std::uint8_t* target = pictures.mutable_data<std::uint8_t>();
-  for (const std::int64_t number : numbers.span<std::int64_t>()) {
+  const auto chosen = numbers.span<std::int64_t>();
+  for (const std::int64_t number : chosen) {
     if (number < 0 || number >= size()) {
       fail("ImageFolder: read: number ", number, " of ", size(), " pictures");
     }
-    const std::filesystem::path& file = files_[static_cast<std::size_t>(number)];
-    read_picture(file, channels_, png_default_limit, [&](const Shape& shape) {
-      if (shape != shape_) {
-        fail(file.string(), ": ", shape[2], " x ", shape[1], " pixels, expected ", shape_[2], " x ",
-             shape_[1], " as ", files_[0].string());
-      }
-      return target;
-    });
-    target += each;
   }
+  Tensor pictures({numbers.size(0), shape_[0], shape_[1], shape_[2]}, DType::uint8);
+  std::uint8_t* const target = pictures.mutable_data<std::uint8_t>();
+  constexpr std::int64_t grain = 16;
+  detail::parallel_range(numbers.size(0), grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto& file = files_[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
+      read_picture(file, channels_, png_default_limit, [&](const Shape& shape) {
+        if (shape != shape_) {
+          fail(file.string(), ": ", shape[2], " x ", shape[1], " pixels, expected ", shape_[2],
+               " x ", shape_[1], " as ", files_[0].string());
+        }
+        return target + i * shape_.elements();
+      });
+    }
+  });
   return pictures;
 }
 
