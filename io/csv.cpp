@@ -261,7 +261,11 @@ class Table {
       after = cells_.next(cell_);
       if (count == 0) line = cells_.line();
       if (count == 0 && after != After::cell && cell_.empty()) return;  // an empty line
-      if (count < columns_.size()) add(columns_[count], count, cell_, cells_.line());
+      if (count == columns_.size()) {
+        fail(cells_.name(), ": line ", line, ": more than ", count,
+             " cells, which the first line has");
+      }
+      add(columns_[count], count, cell_, cells_.line());
     }
     if (count != columns_.size()) {
       fail(cells_.name(), ": line ", line, ": ", count, " cells, expected ", columns_.size(),

@@ -150,7 +150,7 @@ TEST_CASE("what is wrong is told, with its line and column") {
         folder.refusal("x\n1\n\"" + std::string(no_number) + "\"\n").find("line 3, column 1 (x)") !=
         std::string::npos);
   }
-  told("x,y\n1,2\n1,2,3\n", "line 3: 3 cells, expected 2");
+  told("x,y\n1,2\n1,2,3\n", "line 3: more than 2 cells");
   told("x,y\n1\n", "line 2: 1 cells, expected 2");
   told("x,x\n1,2\n", "line 1: columns 1 and 2 have the same name, 'x'");
   told("x\n1\n\"2\n", "line 3: a quote is opened and never closed");
