@@ -29,7 +29,10 @@ struct Plan {
         out(g.out_channels / g.groups),
         taps(g.kernel_height * g.kernel_width),
         pixels(g.out_height * g.out_width) {
-    const std::int64_t wanted = std::clamp<std::int64_t>(column_elements / (in * taps), 64, 1024);
+    // Many pixels pay for the copies of the weights into OpenBLAS's panels; still some runs.
+    const std::int64_t least = std::clamp<std::int64_t>(g.batch * pixels / 4, 64, 256);
+    const std::int64_t wanted =
+        std::clamp<std::int64_t>(column_elements / (in * taps), least, 1024);
     if (pixels >= few_pixels) {
       sample_runs = g.batch;
       row_runs = ceil_div(g.out_height, std::max<std::int64_t>(wanted / g.out_width, 1));

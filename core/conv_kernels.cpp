@@ -31,8 +31,9 @@ enum class Method { columns, winograd };
 // Which way a convolution goes; the first line that fits decides.
 //
 //   element  kernel, stride                    channels         method
-//   float    3x3, 1 or 2x2, 1 or 4x4, 2;       16 or more on    winograd: 36 or 25 products of
-//            no groups, no dilation            both sides       channels instead of 144 or 64
+//   float    2 or 3, 1 or 3 to 6, 2;           16 or more on    winograd: 36 or 25 products of
+//            no groups, no dilation,           both sides       channels instead of 144 or 64
+//            not very few results                               for each phase of the stride
 //   any      1x1, 1, no padding, many pixels   any              columns: the image is the matrix
 //   any      any                               any              columns: gathered by phases
 //

@@ -182,16 +182,18 @@ struct Filters {
   std::int64_t taps() const { return g.kernel_height * g.kernel_width; }
   std::int64_t in_stride() const { return taps(); }
   std::int64_t out_stride() const { return g.in_channels * taps(); }
+  // -1 beyond the kernel: the last taps of a phase may be missing.
   std::int64_t tap(std::int64_t phase, std::int64_t i, std::int64_t j) const {
-    return (i * g.stride_height + phase / g.stride_width) * g.kernel_width + j * g.stride_width +
-           phase % g.stride_width;
+    const std::int64_t y = i * g.stride_height + phase / g.stride_width;
+    const std::int64_t x = j * g.stride_width + phase % g.stride_width;
+    return y < g.kernel_height && x < g.kernel_width ? y * g.kernel_width + x : -1;
   }
 };
 
 // The taps of `count` filters, `stride` apart, side by side: [tap][lane]. Filter by filter, because
 // their distance may be a multiple of 4096 bytes, and lines so far apart drive each other out of the
 // cache.
-constexpr int most_taps = 16;
+constexpr int most_taps = 36;
 using TapLanes = float[most_taps * lane_count];
 
 void load_taps(const float* from, std::int64_t stride, std::int64_t count, std::int64_t taps,
@@ -234,7 +236,8 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
               const int place = back ? (R - 1 - i) * R + (R - 1 - j) : i * R + j;
-              store_lanes(load_lanes(taps + filters.tap(phase, i, j) * lane_count),
+              const std::int64_t tap = filters.tap(phase, i, j);
+              store_lanes(tap < 0 ? Lanes{} : load_lanes(taps + tap * lane_count),
                           window + place * lane_count);
             }
           }
@@ -303,7 +306,8 @@ void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const
               filter);
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
-              store_lanes(filter[i][j], taps + filters.tap(phase, i, j) * lane_count);
+              const std::int64_t tap = filters.tap(phase, i, j);
+              if (tap >= 0) store_lanes(filter[i][j], taps + tap * lane_count);
             }
           }
         }
@@ -398,28 +402,33 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
   write_filters<R>(g, in, out, sums, w);
 }
 
+// Of a phase, along one axis.
+std::int64_t taps(const ConvGeometry& g) { return ceil_div(g.kernel_height, g.stride_height); }
+
 }  // namespace
 
 bool fits_winograd(const ConvGeometry& g) {
   const bool plain = g.groups == 1 && g.dilation_height == 1 && g.dilation_width == 1 &&
                      g.kernel_height == g.kernel_width && g.stride_height == g.stride_width &&
                      g.pad_top >= 0 && g.pad_left >= 0;
-  const std::int64_t kernel = g.kernel_height, stride = g.stride_height;
-  return plain && ((kernel == 3 && stride == 1) || (kernel == 2 * stride && stride <= 2));
+  const Tiles tiles = tiles_of(g.out_height, g.out_width);
+  const std::int64_t all = g.batch * tiles.down * tiles.across;
+  return plain && g.stride_height <= 2 && (taps(g) == 2 || taps(g) == 3) &&
+         16 * all * all >= g.in_channels * g.out_channels;
 }
 
 void conv_output_winograd(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                           float* y) {
-  g.kernel_height == 3 ? output<3>(g, x, w, bias, y) : output<2>(g, x, w, bias, y);
+  taps(g) == 3 ? output<3>(g, x, w, bias, y) : output<2>(g, x, w, bias, y);
 }
 
 void conv_input_winograd(const ConvGeometry& g, const float* u, const float* w, const float* bias,
                          float* x) {
-  g.kernel_height == 3 ? input<3>(g, u, w, bias, x) : input<2>(g, u, w, bias, x);
+  taps(g) == 3 ? input<3>(g, u, w, bias, x) : input<2>(g, u, w, bias, x);
 }
 
 void conv_weight_winograd(const ConvGeometry& g, const float* x, const float* u, float* w) {
-  g.kernel_height == 3 ? weight<3>(g, x, u, w) : weight<2>(g, x, u, w);
+  taps(g) == 3 ? weight<3>(g, x, u, w) : weight<2>(g, x, u, w);
 }
 
 }  // namespace mnemo::detail

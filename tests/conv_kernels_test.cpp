@@ -214,7 +214,9 @@ std::vector<ConvGeometry> chosen_geometries() {
       geometry(1, 33, 8, 16, 2, 2, 0),  geometry(2, 4, 31, 4, 5, 3, 4),
       geometry(2, 16, 20, 17, 6, 3, 2), geometry(1, 40, 90, 20, 3, 1, 1),
       geometry(2, 16, 60, 24, 4, 2, 1), geometry(2, 9, 17, 5, 1, 1, 0),
-      geometry(2, 3, 130, 2, 3, 1, 1)};
+      geometry(2, 3, 130, 2, 3, 1, 1),  geometry(2, 20, 17, 18, 3, 2, 1),
+      geometry(2, 18, 14, 33, 5, 2, 2), geometry(3, 16, 21, 16, 6, 2, 0),
+      geometry(1, 70, 6, 90, 3, 1, 1),  geometry(64, 32, 14, 64, 3, 1, 1)};
   ConvGeometry depthwise = geometry(3, 24, 12, 24, 3, 1, 1);
   depthwise.groups = 24;
   all.push_back(depthwise);
@@ -260,7 +262,7 @@ TEST_CASE("float results differ from double ones by far less than 1e-4 of their 
   std::mt19937_64 random(7);
   for (const ConvGeometry& g :
        {geometry(4, 64, 28, 64, 3, 1, 1), geometry(8, 128, 14, 128, 3, 1, 1),
-        geometry(8, 64, 14, 128, 4, 2, 1)}) {
+        geometry(8, 64, 14, 128, 4, 2, 1), geometry(8, 64, 28, 64, 5, 2, 2)}) {
     CAPTURE(describe(g));
     const Data<float> d(g, random);
     Data<double> e(g, random);

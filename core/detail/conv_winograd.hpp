@@ -3,8 +3,10 @@
 
 namespace mnemo::detail {
 
-/// Whether the kernels below are made for this geometry: no groups or dilation, and either 3x3 with
-/// stride 1, or 2x2 with stride 1, or 4x4 with stride 2 (which is 2x2 for each of four phases).
+/// Whether the kernels below are made for this geometry: no groups or dilation, square kernels of 2
+/// or 3 taps with stride 1, or of 3 to 6 with stride 2 (2x2 or 3x3 for each of four phases, with
+/// zeros where the kernel ends), and tiles of 4x4 results, a quarter as many as channels, that pay
+/// for the transform of the filters.
 bool fits_winograd(const ConvGeometry& g);
 
 // The three kernels by Winograd's minimal filtering on tiles of 4x4 results (winograd.hpp): 36
