@@ -53,13 +53,10 @@ class PngFile {
 
   /// Throws Error where the file's size alone contradicts its header.
   void check_size(const Shape& shape) const {
-    // Before it is turned into 8 bits: 1 bit a pixel at the least, 4 channels of 16 bits at the
-    // most.
-    const auto pixels = static_cast<std::uint64_t>(shape[0] * shape[1]);
-    if (pixels / 8 / most_expansion > file_.size()) {
+    if (raw_bytes_ / most_expansion > file_.size()) {
       fail(name(), ": ", file_.size(), " bytes cannot hold ", shape[1], " x ", shape[0], " pixels");
     }
-    if (file_.size() > 9 * pixels + most_other_bytes) {
+    if (file_.size() > raw_bytes_ + raw_bytes_ / 1000 + most_other_bytes) {
       fail(name(), ": ", file_.size(), " bytes are too many for ", shape[1], " x ", shape[0],
            " pixels");
     }
@@ -77,6 +74,7 @@ class PngFile {
     png_set_chunk_malloc_max(png_, 1 << 20);
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
+    raw_bytes_ = std::uint64_t{png_get_rowbytes(png_, info_)} * png_get_image_height(png_, info_);
     png_set_expand(png_);
     png_set_scale_16(png_);
     png_set_strip_alpha(png_);
@@ -118,6 +116,7 @@ class PngFile {
 
   detail::InputFile file_;
   std::uint64_t at_ = 0;
+  std::uint64_t raw_bytes_ = 0;  // of the pixels as they are stored, unpacked
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   char message_[128] = {};

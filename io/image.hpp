@@ -13,8 +13,8 @@ namespace mnemo::io {
 /// their luma, 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
 enum class Channels { as_stored = 0, grey = 1, rgb = 3 };
 
-/// The most bytes of pixels that `read_png` makes by default, 4096 x 4096 of three channels.
-inline constexpr std::size_t png_default_limit = std::size_t{48} << 20;
+/// The most bytes of pixels that `read_png` makes by default, those of 2896 x 2896 in three channels.
+inline constexpr std::size_t png_default_limit = std::size_t{24} << 20;
 
 /// Reads a picture in PNG of any kind: uint8 [channels, height, width]. Palettes are resolved, 1, 2
 /// and 4 bits a pixel stretched to 0 to 255, 16 bits rounded to 8; transparency and gamma are left

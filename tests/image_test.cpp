@@ -187,6 +187,7 @@ TEST_CASE("bombs and absurd sizes are refused at once") {
   told(png(1 << 20, 1 << 20, ""), "more than the limit of");
   told(png(60'000, 60'000, std::string(1 << 20, '\0')), "more than the limit of");
   told(png(4000, 4000, ""), "cannot hold");
+  told(png(60'000, 60, "", std::string("\x01\0\0\0\0", 5)), "cannot hold");  // 1 bit a pixel
   told(png(0, 1, ""), "");
   const std::string text = chunk("tEXt", "key" + std::string(17 << 20, 'x'));
   told(png(1, 1, std::string(2, '\0'), std::string("\x08\0\0\0\0", 5), text), "too many");
