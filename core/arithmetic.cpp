@@ -329,6 +329,7 @@ namespace detail {
 
 void expect_one_dtype(const char* name, std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs) {
+    expect_defined(name, *inputs[0], *input);
     if (input->dtype() != inputs[0]->dtype()) {
       fail(name, ": the tensors are ", inputs[0]->dtype(), " and ", input->dtype(),
            "; convert with cast()");

@@ -112,6 +112,7 @@ void check_tensors(const Call& call, const Tensor& x, const Tensor& weight, cons
   }
   detail::expect_one_dtype(name, std::array{&x, &weight});
   if (bias.defined()) detail::expect_one_dtype(name, std::array{&x, &bias});
+  detail::with_float_type(name, x.dtype(), [](auto) {});
   if (weight.size(0) < 1 || weight.size(1) < 1 || weight.size(2) < 1 || weight.size(3) < 1) {
     detail::fail(name, ": the kernel of weight ", call.shape(weight), " is empty");
   }

@@ -171,7 +171,7 @@ AxisMap adaptive_averages(std::int64_t in, std::int64_t out) {
 
 // A pooling of images for lines: [batch, channels, length].
 Tensor of_line(const char* name, const Tensor& x, PoolOptions options,
-               Tensor (*pool)(const Tensor&, const PoolOptions&)) {
+               Tensor (*pool)(const char*, const Tensor&, const PoolOptions&)) {
   if (x.rank() != 3) fail(name, ": takes [batch, channels, length], got ", x.shape());
   for (const Pair& pair : {options.kernel, options.stride, options.padding, options.dilation}) {
     if (pair.height == pair.width) continue;
@@ -181,14 +181,11 @@ Tensor of_line(const char* name, const Tensor& x, PoolOptions options,
   options.stride.height = 1;
   options.padding.height = 0;
   options.dilation.height = 1;
-  const Tensor y = pool(x.reshape({x.size(0), x.size(1), 1, x.size(2)}), options);
+  const Tensor y = pool(name, x.reshape({x.size(0), x.size(1), 1, x.size(2)}), options);
   return y.reshape({y.size(0), y.size(1), y.size(3)});
 }
 
-}  // namespace
-
-Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
-  constexpr const char* name = "max_pool2d";
+Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options) {
   const ImageWindows windows = image_windows(name, x, options);
   const Shape planes{x.size(0) * x.size(1), x.size(2) * x.size(3)};
   Tensor values({planes[0], windows.height.out * windows.width.out}, x.dtype());
@@ -212,7 +209,7 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
     const bool narrow = sizeof(T) == 4 && planes[1] < std::numeric_limits<std::int32_t>::max() / 2;
     narrow ? search(std::int32_t{}) : search(std::int64_t{});
   });
-  const auto rule = [places, planes, whole = x.shape()](Pullback& back) {
+  const auto rule = [name, places, planes, whole = x.shape()](Pullback& back) {
     back.to(0, [&] {
       const Tensor g = back.gradient().reshape(places.shape());
       return detail::scattered(name, zeros(planes, g.dtype()), 1, places, g).reshape(whole);
@@ -222,8 +219,7 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
                 {}, rule, x);
 }
 
-Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
-  constexpr const char* name = "avg_pool2d";
+Tensor avg_pool(const char* name, const Tensor& x, const PoolOptions& options) {
   if (options.dilation.height != 1 || options.dilation.width != 1) {
     fail(name, ": dilation [", options.dilation.height, ", ", options.dilation.width,
          "] is for max pooling only");
@@ -233,11 +229,19 @@ Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
                                   averages(width, options.count_include_pad));
 }
 
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
+  return max_pool("max_pool2d", x, options);
+}
+Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
+  return avg_pool("avg_pool2d", x, options);
+}
 Tensor max_pool1d(const Tensor& x, const PoolOptions& options) {
-  return of_line("max_pool1d", x, options, max_pool2d);
+  return of_line("max_pool1d", x, options, max_pool);
 }
 Tensor avg_pool1d(const Tensor& x, const PoolOptions& options) {
-  return of_line("avg_pool1d", x, options, avg_pool2d);
+  return of_line("avg_pool1d", x, options, avg_pool);
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, const Pair& size) {

@@ -7,6 +7,7 @@
 
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/detail/axes.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/reduction.hpp"
 #include "mnemo/core/detail/sum_kernels.hpp"
@@ -87,6 +88,11 @@ Tensor scaled_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
   return result;
 }
 
+ReductionPlan plan_of_reals(const char* name, const Tensor& x, const Reduction& reduction) {
+  detail::with_float_type(name, x.dtype(), [](auto) {});
+  return detail::plan_reduction(name, x, reduction);
+}
+
 Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& plan, double scale) {
   const auto rule = [kept = plan.kept, whole = x.shape(), scale](Pullback& back) {
     back.to(0, [&] {
@@ -103,6 +109,7 @@ Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
 namespace detail {
 
 ReductionPlan plan_reduction(const char* name, const Tensor& x, const Reduction& reduction) {
+  expect_defined(name, x);
   ReductionPlan plan{
       .goes = marked_axes(name, reduction.axes, x.rank(), true), .kept = x.shape(), .result = {}};
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
@@ -129,7 +136,7 @@ Tensor mean(const Tensor& x, const Reduction& reduction) {
 }
 
 Tensor var(const Tensor& x, const Reduction& reduction, double correction) {
-  const ReductionPlan plan = detail::plan_reduction("var", x, reduction);
+  const ReductionPlan plan = plan_of_reals("var", x, reduction);
   const double divisor = std::max(0.0, static_cast<double>(plan.count) - correction);
   const Tensor center = mean(x, {reduction.axes, true});
   return sum(square(x - center), reduction) / divisor;
@@ -137,6 +144,7 @@ Tensor var(const Tensor& x, const Reduction& reduction, double correction) {
 
 Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
   if (!(p > 0.0)) detail::fail("norm: p is ", p, "; it must be above 0");
+  plan_of_reals("norm", x, reduction);
   if (std::isinf(p)) return max(abs(x), reduction);
   if (p == 1.0) return sum(abs(x), reduction);
   // Roots and powers have no derivative at 0, so 1 takes its place there and the choice of 0 cuts
@@ -153,7 +161,7 @@ Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
 }
 
 Tensor logsumexp(const Tensor& x, const Reduction& reduction) {
-  const ReductionPlan plan = detail::plan_reduction("logsumexp", x, reduction);
+  const ReductionPlan plan = plan_of_reals("logsumexp", x, reduction);
   const auto value = [&] {
     const NoGrad scope;
     if (plan.count == 0) return full(plan.result, -infinity, x.dtype());

@@ -300,6 +300,8 @@ Tensor concat(const std::vector<Tensor>& tensors, std::int64_t axis_given) {
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
+  if (tensors.empty()) fail("stack: no tensors given");
+  normalize_axis("stack", axis, tensors[0].rank() + 1);
   std::vector<Tensor> layers;
   for (const Tensor& each : tensors) {
     if (!(each.shape() == tensors[0].shape())) {
@@ -307,7 +309,6 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
     }
     layers.push_back(unsqueeze(each, axis));
   }
-  if (tensors.empty()) fail("stack: no tensors given");
   return concat(layers, axis);
 }
 

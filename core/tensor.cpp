@@ -26,14 +26,12 @@ std::size_t checked_bytes(const Shape& shape, DType dtype) {
   for (const std::int64_t length : shape) {
     if (length < 0) detail::fail("tensor: shape ", shape, " has a negative length");
     empty |= length == 0;
-  }
-  if (empty) return 0;
-  for (const std::int64_t length : shape) {
-    if (__builtin_mul_overflow(bytes, length, &bytes)) {
+    // Lengths beside a 0 count too: products of some of them must not overflow either.
+    if (__builtin_mul_overflow(bytes, length == 0 ? 1 : length, &bytes)) {
       detail::fail("tensor: shape ", shape, " has more elements than memory can hold");
     }
   }
-  return static_cast<std::size_t>(bytes);
+  return empty ? 0 : static_cast<std::size_t>(bytes);
 }
 
 // The shape that reshape is asked for, with its one -1 worked out.

@@ -313,3 +313,76 @@ TEST_CASE("every operation and its first and second derivatives agree with PyTor
     }
   }
 }
+
+namespace {
+
+// The inputs of a case with one of them changed: by dtype, by shape, undefined.
+std::vector<In> wrong_inputs(const In& inputs) {
+  std::vector<In> changed;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    const auto add = [&](const Tensor& instead) {
+      changed.push_back(inputs);
+      changed.back()[i] = instead;
+    };
+    add(Tensor());
+    for (const DType dtype : {DType::boolean, DType::int32, DType::float16, DType::float32}) {
+      add(zeros(x.shape(), dtype));
+    }
+    add(unsqueeze(x, 0));
+    for (std::size_t axis = 0; axis < x.rank(); ++axis) {
+      Shape shape = x.shape();
+      for (const std::int64_t length : {std::int64_t{0}, std::int64_t{1}, shape[axis] + 1}) {
+        shape[axis] = length;
+        add(zeros(shape, x.dtype()));
+      }
+      shape.erase(axis);
+      add(zeros(shape, x.dtype()));
+    }
+  }
+  return changed;
+}
+
+}  // namespace
+
+TEST_CASE("inputs that do not fit are refused by an Error, or else computed with all derivatives") {
+  const Variables file = golden::read("operations");
+  int refused = 0;
+  int computed = 0;
+  for (const auto& [name, operation] : cases) {
+    In inputs;
+    while (const Tensor* x = file.find(name + "/in" + std::to_string(inputs.size()))) {
+      inputs.push_back(*x);
+    }
+    for (In& changed : wrong_inputs(inputs)) {
+      In leaves;
+      std::string given = name + " of";
+      for (Tensor& x : changed) {
+        if (x.defined() && is_differentiable(x.dtype())) leaves.push_back(x.set_requires_grad());
+        given +=
+            x.defined() ? " " + std::string(dtype_name(x.dtype())) + to_string(x.shape()) : " -";
+      }
+      CAPTURE(given);
+      try {
+        const Tensor out = operation(changed);
+        ++computed;
+        // Real numbers come from real numbers only.
+        CHECK((!leaves.empty() || !is_differentiable(out.dtype())));
+        if (!out.requires_grad()) continue;
+        const In gradients =
+            grad({out}, leaves,
+                 {.create_graph = true, .allow_unused = true, .grad_outputs = {ones_like(out)}});
+        for (std::size_t i = 0; i < leaves.size(); ++i) {
+          if (!gradients[i].defined()) continue;
+          CHECK(gradients[i].shape() == leaves[i].shape());
+          if (gradients[i].requires_grad()) grad(sum(gradients[i]), leaves, {.allow_unused = true});
+        }
+      } catch (const Error& error) {
+        ++refused;
+        CHECK(std::string(error.what()).find(": ") != std::string::npos);
+      }
+    }
+  }
+  CHECK(refused > 800);
+  CHECK(computed > 800);
+}

@@ -47,6 +47,7 @@ TEST_CASE("bad shapes and accesses are errors that say what was found") {
   CHECK(mentions(error_of([&] { x.reshape({-1, -1}); }), {"reshape", "negative"}));
   CHECK(mentions(error_of([&] { zeros({2, -3}); }), {"[2, -3]", "negative"}));
   CHECK(mentions(error_of([&] { zeros({1LL << 40, 1LL << 40}); }), {"more elements"}));
+  CHECK(mentions(error_of([&] { zeros({0, 1LL << 40, 1LL << 40}); }), {"more elements"}));
   CHECK(mentions(error_of([&] { x.data<double>(); }), {"float32", "float64"}));
   CHECK(mentions(error_of([&] { x.item(); }), {"item", "[2, 3]"}));
   CHECK(mentions(error_of([&] { x.at({2, 0}); }), {"at", "[2, 0]", "[2, 3]"}));

@@ -24,10 +24,4 @@ inline Shape with_length(Shape shape, std::size_t axis, std::int64_t length) {
   return shape;
 }
 
-/// Throws Error naming the operation if any of the tensors is undefined.
-template <class... Tensors>
-void expect_defined(const char* name, const Tensors&... tensors) {
-  if (!(tensors.defined() && ...)) fail(name, ": a tensor that is undefined was given");
-}
-
 }  // namespace mnemo::detail

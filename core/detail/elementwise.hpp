@@ -197,6 +197,7 @@ Tensor elementwise(const char* name, const Value& value, const std::tuple<F...>&
   constexpr std::size_t count = sizeof...(Inputs);
   const std::array<const Tensor*, count> tensors{&inputs...};
   if constexpr (count > 1) expect_one_dtype(name, tensors);
+  if constexpr (count == 1) expect_defined(name, inputs...);
   Shape shape = tensors[0]->shape();
   for (std::size_t k = 1; k < count; ++k) {
     if (!(shape == tensors[k]->shape())) shape = broadcast_shapes(name, shape, tensors[k]->shape());
