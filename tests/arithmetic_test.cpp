@@ -7,6 +7,7 @@
 
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/math.hpp"
+#include "mnemo/core/math.hpp"
 #include "tensor_values.hpp"
 
 using namespace mnemo;
@@ -142,4 +143,30 @@ TEST_CASE("a chain works in the memory of its temporaries, and only there") {
   };
   CHECK(values(doubled()) == List{2, 4});
   CHECK(lent[1] == 2.0f);
+}
+
+TEST_CASE("a tensor may be written from itself and from views of itself, of any recorded kind") {
+  const Tensor a = tensor<double>({1, 2, 3, 4});
+  a += a;
+  a.assign(a.reshape({2, 2}).reshape({4}));
+  a.reshape({2, 2}) -= a.reshape({2, 2}) * 0.5;
+  CHECK(values(a) == List{1, 2, 3, 4});
+  CHECK(error_of([&] { tensor<double>({1}) += a; }).find("assign: the target is [1]") == 0);
+  CHECK(error_of([&] { a += tensor({1.0f}); }).find("float32") != std::string::npos);
+  CHECK(error_of([&] { a /= Tensor(); }).find("div: an undefined tensor") == 0);
+
+  // What a rule keeps: an input through a recorded view, and the result.
+  const Tensor x = tensor<double>({1, 2, 3, 4});
+  x.set_requires_grad();
+  const Tensor inner = x * 2.0;
+  const Tensor squares = inner * inner;
+  const Tensor result = tanh(x);
+  const NoGrad scope;
+  inner.reshape({2, 2}) += 1.0;
+  result.reshape({4, 1}).fill(0.0);
+  const auto error_of_grad = [&](const Tensor& y) {
+    return error_of([&] { grad({y}, {x}, {.grad_outputs = {ones_like(x)}}); });
+  };
+  CHECK(error_of_grad(squares).find("of shape [4] as it was") != std::string::npos);
+  CHECK(error_of_grad(result).find("the result of shape [4] as it was") != std::string::npos);
 }
