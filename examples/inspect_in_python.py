@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A checkpoint in Python: open, list, plot one moment, edit it, save, train on. Needs NumPy, and
-matplotlib for the picture.   inspect_in_python.py [CHECKPOINT]   (default: the demo's newest)"""
+matplotlib for the picture.   inspect_in_python.py [CHECKPOINT]   (default: the newest)"""
 import glob
 import os
 import sys
@@ -9,10 +9,11 @@ try:
 except ImportError:
     sys.exit("this needs NumPy: apt install python3-numpy, then run it with /usr/bin/python3")
 
-path = (sys.argv[1:] or sorted(glob.glob("runs/demo/step_*.npz")))[-1:]
-if not path:
+there = sys.argv[1:] or glob.glob("runs/demo/step_*.npz") + glob.glob("runs/dcgan/step_*.npz")
+if not there:
     sys.exit("no checkpoint in runs/demo yet: run `cmake --workflow --preset demo`, or name one")
-state = dict(np.load(path[0], allow_pickle=False))              # name -> array, nothing is unpickled
+path = max(there, key=os.path.getmtime)
+state = dict(np.load(path, allow_pickle=False))                 # name -> array, nothing is unpickled
 for name, array in state.items():                               # every weight, moment and counter
     print(f"{name:50} {str(array.shape):18} {array.dtype}")
 
@@ -29,5 +30,5 @@ except ImportError:
 state[name][...] = 0                                            # forget this moment
 state["generator_optimizer/learning_rate"][...] = 1e-4          # and learn more slowly from here on
 os.makedirs("runs/edited", exist_ok=True)
-np.savez(os.path.join("runs/edited", os.path.basename(path[0])), **state)
+np.savez(os.path.join("runs/edited", os.path.basename(path)), **state)
 print("train on: build/release/examples/dcgan --resume --out runs/edited")
