@@ -1,5 +1,8 @@
 #include "mnemo/io/async_saver.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "io_files.hpp"
 
 using namespace mnemo;
@@ -63,6 +66,21 @@ TEST_CASE("an error is thrown by the next call, once, and the saver goes on") {
   saver.save(impossible, state(3));
   CHECK_THROWS_AS(saver.wait(), Error);
   saver.wait();
+}
+
+TEST_CASE("an error that nobody asked for is told when the saver goes") {
+  const Folder folder;
+  folder.write("file", "no folder");
+  const auto told = folder.write("told", "");
+  const int standard_error = ::dup(STDERR_FILENO);
+  const int file = ::open(told.c_str(), O_WRONLY);
+  REQUIRE(::dup2(file, STDERR_FILENO) >= 0);
+  io::AsyncSaver().save(folder.path / "file" / "state.npz", state(1));
+  REQUIRE(::dup2(standard_error, STDERR_FILENO) >= 0);
+  ::close(file);
+  ::close(standard_error);
+  CHECK(bytes_of(told).starts_with("error: a checkpoint was not saved: "));
+  CHECK(bytes_of(told).find("file: cannot be created") != std::string::npos);
 }
 
 TEST_CASE("through a checkpoint manager old checkpoints go") {
