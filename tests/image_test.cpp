@@ -89,7 +89,9 @@ void fill(const Folder& folder) {
 TEST_CASE("pictures of every kind are read as Pillow reads them") {
   const Variables expected = io::read_npz(golden("expected.npz"));
   CHECK(expected.size() == 11);
-  for (const auto& [name, pixels] : expected) {
+  for (const Variable& variable : expected) {
+    const std::string& name = variable.name;
+    const Tensor& pixels = variable.tensor;
     INFO(name);
     const bool grey = name.starts_with("grey");
     CHECK(equal(io::read_png(golden(name + ".png")), pixels));
