@@ -21,10 +21,18 @@ taken too), so that neither framework is needed here:
         convert.below("generator_optimizer", state),
         [name for name, _ in model.named_parameters()], like=adam.state_dict())))
 
-    # Keras 3 (channels last) to mnemo and back
-    variables = {v.path: v.numpy() for v in model.weights}
-    state = convert.from_keras(variables, pictures={"score": ("in", (128, 7, 7))})
-    for v in model.weights: v.assign(convert.to_keras(state, variables, pictures=...)[v.path])
+    # Keras 3 (channels last) to mnemo: a model and its Adam
+    weights = {v.path: v.numpy() for v in model.weights}
+    moments = {v.path: v.numpy() for v in model.optimizer.variables}
+    pictures = {"score": ("in", (128, 7, 7))}                   # see from_keras
+    state = convert.under("net", convert.from_keras(weights, pictures))
+    state |= convert.under("adam", convert.adam_from_keras(moments, weights, pictures))
+
+    # mnemo to Keras: into a model that has been built, and its optimizer too
+    found = convert.to_keras(convert.below("net", state), weights, pictures)
+    for v in model.weights: v.assign(found[v.path])
+    found = convert.adam_to_keras(convert.below("adam", state), moments, weights, pictures)
+    for v in model.optimizer.variables: v.assign(found[v.path])
 
 As a command, between files (PyTorch's need torch and are opened with weights_only): convert.py
 --help.
