@@ -95,11 +95,9 @@ void Columns<T>::gather(const PixelRun& run, const T* x, std::int64_t channel,
     // next one puts that right; after the last one there is slack.
     for (std::int64_t ky = 0; ky < y_.kernel; ++ky) {
       for (std::int64_t kx = 0; kx < x_.kernel; ++kx) {
-        const T* const tap =
-            planes + x_.shift(kx) +
-            ((y_.phase(ky) * p.rows + y_.shift(ky)) * x_.stride + x_.phase(kx)) * p.width;
+        const T* const first = planes + tap(run, ky, kx);
         for (std::int64_t s = 0; s < run.samples; ++s) {
-          const T* from = tap + s * sample_plane;
+          const T* from = first + s * sample_plane;
           for (std::int64_t r = 0; r < run.rows; ++r, from += x_.stride * p.width) {
             for (std::int64_t j = 0; j < x_.out; j += block) {
               std::memcpy(columns + j, from + j, block * sizeof(T));
@@ -119,12 +117,11 @@ void Columns<T>::scatter(const PixelRun& whole, const PixelRun& run, const T* co
   const std::int64_t sample_plane = y_.stride * x_.stride * p.rows * p.width;
   for (std::int64_t c = 0; c < channels; ++c, planes += whole.samples * sample_plane) {
     for (std::int64_t ky = 0; ky < y_.kernel; ++ky) {
-      const std::int64_t first =
-          y_.phase(ky) * p.rows + y_.shift(ky) + run.first_row - whole.first_row;
       for (std::int64_t kx = 0; kx < x_.kernel; ++kx) {
-        T* const tap = planes + x_.shift(kx) + (first * x_.stride + x_.phase(kx)) * p.width;
+        T* const first =
+            planes + tap(whole, ky, kx) + (run.first_row - whole.first_row) * row_distance(whole);
         for (std::int64_t s = 0; s < run.samples; ++s) {
-          T* __restrict to = tap + s * sample_plane;
+          T* __restrict to = first + s * sample_plane;
           for (std::int64_t r = 0; r < run.rows; ++r, to += x_.stride * p.width) {
             const T* __restrict from = columns;
             for (std::int64_t j = 0; j < x_.out; ++j) to[j] += from[j];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "mnemo/core/detail/conv_depthwise.hpp"
 #include "mnemo/core/detail/conv_gemm.hpp"
 #include "mnemo/core/detail/conv_winograd.hpp"
 
@@ -26,7 +27,7 @@ bool empty(const ConvGeometry& g) {
          g.kernel_width == 0;
 }
 
-enum class Method { columns, winograd };
+enum class Method { columns, depthwise, winograd };
 
 // Which way a convolution goes; the first line that fits decides.
 //
@@ -34,6 +35,8 @@ enum class Method { columns, winograd };
 //   float    2 or 3, 1 or 3 to 6, 2;           16 or more on    winograd: 36 or 25 products of
 //            no groups, no dilation,           both sides       channels instead of 144 or 64
 //            not very few results                               for each phase of the stride
+//   any      any                               one in a group,  depthwise: shifted sums, channel
+//                                              few out          by channel
 //   any      1x1, 1, no padding, many pixels   any              columns: the image is the matrix
 //   any      any                               any              columns: gathered by phases
 //
@@ -42,7 +45,7 @@ template <class T>
 Method method_for(const ConvGeometry& g) {
   const bool many_channels = g.in_channels >= 16 && g.out_channels >= 16;
   if (std::is_same_v<T, float> && many_channels && fits_winograd(g)) return Method::winograd;
-  return Method::columns;
+  return fits_depthwise(g) ? Method::depthwise : Method::columns;
 }
 
 }  // namespace
@@ -53,7 +56,8 @@ void conv_output(const ConvGeometry& g, const T* x, const T* w, const T* bias, T
   if constexpr (std::is_same_v<T, float>) {
     if (method_for<T>(g) == Method::winograd) return conv_output_winograd(g, x, w, bias, y);
   }
-  conv_output_gemm(g, x, w, bias, y);
+  method_for<T>(g) == Method::depthwise ? conv_output_depthwise(g, x, w, bias, y)
+                                        : conv_output_gemm(g, x, w, bias, y);
 }
 
 template <class T>
@@ -62,7 +66,8 @@ void conv_input(const ConvGeometry& g, const T* u, const T* w, const T* bias, T*
   if constexpr (std::is_same_v<T, float>) {
     if (method_for<T>(g) == Method::winograd) return conv_input_winograd(g, u, w, bias, x);
   }
-  conv_input_gemm(g, u, w, bias, x);
+  method_for<T>(g) == Method::depthwise ? conv_input_depthwise(g, u, w, bias, x)
+                                        : conv_input_gemm(g, u, w, bias, x);
 }
 
 template <class T>
@@ -75,7 +80,8 @@ void conv_weight(const ConvGeometry& g, const T* x, const T* u, T* w) {
   if constexpr (std::is_same_v<T, float>) {
     if (method_for<T>(g) == Method::winograd) return conv_weight_winograd(g, x, u, w);
   }
-  conv_weight_gemm(g, x, u, w);
+  method_for<T>(g) == Method::depthwise ? conv_weight_depthwise(g, x, u, w)
+                                        : conv_weight_gemm(g, x, u, w);
 }
 
 template void conv_output(const ConvGeometry&, const float*, const float*, const float*, float*);

@@ -38,6 +38,19 @@ class Columns {
   void write(const PixelRun& whole, const T* planes, std::int64_t channel, std::int64_t channels,
              const T* bias, T* x) const;
 
+  // The planes of one channel and sample alone:
+  /// Copies an image into them.
+  void fill(const PixelRun& run, const T* image, T* planes) const;
+  /// Copies them into an image, on top of a bias.
+  void empty(const T* planes, const PixelRun& whole, T bias, T* image) const;
+  /// From one output row to the next, and where a tap meets the first pixel of the run.
+  std::int64_t row_distance(const PixelRun& run) const { return x_.stride * plane(run).width; }
+  std::int64_t tap(const PixelRun& run, std::int64_t ky, std::int64_t kx) const {
+    const Plane p = plane(run);
+    return x_.shift(kx) +
+           ((y_.phase(ky) * p.rows + y_.shift(ky)) * x_.stride + x_.phase(kx)) * p.width;
+  }
+
  private:
   static constexpr std::int64_t block = 64 / sizeof(T);  // rows are copied in blocks of 64 bytes
 
@@ -53,8 +66,6 @@ class Columns {
     std::int64_t rows, width;
   };
   Plane plane(const PixelRun& run) const { return {run.rows + y_.reach(), x_.out + x_.reach()}; }
-  void fill(const PixelRun& run, const T* image, T* planes) const;
-  void empty(const T* planes, const PixelRun& whole, T bias, T* image) const;
 
   std::int64_t channels_;
   Axis y_, x_;
