@@ -309,16 +309,17 @@ const Tensor& CsvTable::at(std::string_view name) const {
 }
 
 Tensor CsvTable::matrix(const std::vector<std::string>& chosen, DType dtype) const {
-  const std::vector<std::string>& which = chosen.empty() ? names : chosen;
-  const auto width = static_cast<std::int64_t>(which.size());
-  Tensor wide({rows(), width}, DType::float64);
-  double* const target = wide.mutable_data<double>();
+  std::vector<Tensor> parts = chosen.empty() ? columns : std::vector<Tensor>();
+  for (const std::string& name : chosen) parts.push_back(at(name));
+  const auto width = static_cast<std::int64_t>(parts.size());
+  const Tensor result({rows(), width}, DType::float64);
+  double* const target = result.mutable_data<double>();
   for (std::int64_t i = 0; i < width; ++i) {
-    const Tensor column = cast(at(which[static_cast<std::size_t>(i)]), DType::float64);
+    const Tensor column = cast(parts[static_cast<std::size_t>(i)], DType::float64);
     const double* const source = column.data<double>();
     for (std::int64_t row = 0; row < rows(); ++row) target[row * width + i] = source[row];
   }
-  return cast(wide, dtype);
+  return cast(result, dtype);
 }
 
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) {
