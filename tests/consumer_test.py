@@ -135,6 +135,13 @@ class Consumer(unittest.TestCase):
             self.assertNotIn(options.source, text, path)
             self.assertNotIn("xtensor", text, path)
 
+    def test_the_main_example_is_small(self):
+        """Beside OpenBLAS, which is shared; tests/bench/light.py measures what else is promised."""
+        program = os.path.join(options.build, "examples/dcgan")
+        if os.path.exists(program):
+            run("strip", "-o", "stripped", program)
+            self.assertLessEqual(os.path.getsize("stripped"), 3 * 2**20)
+
     def test_inspector(self):
         prefix = installed("inspector_prefix")
         numpy.savez("weights.npz", weight=numpy.arange(6.0).reshape(2, 3))

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How light mnemo is: prints the three figures that it promises, each beside its limit; fails beyond one.
 
     light.py BUILD [CXX]      BUILD is a complete release build; nothing else should be running
