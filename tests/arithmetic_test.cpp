@@ -7,7 +7,6 @@
 
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/math.hpp"
-#include "mnemo/core/math.hpp"
 #include "tensor_values.hpp"
 
 using namespace mnemo;
