@@ -15,9 +15,11 @@
 namespace mnemo::nn {
 namespace {
 
-Tensor reduced(const Tensor& losses, Reduce reduce) {
+Tensor reduced(const char* name, const Tensor& losses, Reduce reduce) {
   switch (reduce) {
-    case Reduce::mean: return mean(losses);
+    case Reduce::mean:
+      if (losses.elements() == 0) detail::fail(name, ": the mean of no losses, ", losses.shape());
+      return mean(losses);
     case Reduce::sum: return sum(losses);
     case Reduce::none: break;
   }
@@ -39,12 +41,12 @@ void expect_share(const char* name, const char* option, double value) {
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduce reduce) {
   expect_alike("mse", prediction, target);
-  return reduced(square(prediction - target), reduce);
+  return reduced("mse", square(prediction - target), reduce);
 }
 
 Tensor l1(const Tensor& prediction, const Tensor& target, Reduce reduce) {
   expect_alike("l1", prediction, target);
-  return reduced(abs(prediction - target), reduce);
+  return reduced("l1", abs(prediction - target), reduce);
 }
 
 Tensor huber(const Tensor& prediction, const Tensor& target, const HuberOptions& options) {
@@ -52,7 +54,8 @@ Tensor huber(const Tensor& prediction, const Tensor& target, const HuberOptions&
   const double delta = options.delta;
   if (!(delta > 0.0)) detail::fail("huber: delta ", delta, " is not above 0");
   const Tensor distance = abs(prediction - target);
-  return reduced(where(distance <= delta, square(distance) * 0.5, (distance - 0.5 * delta) * delta),
+  return reduced("huber",
+                 where(distance <= delta, square(distance) * 0.5, (distance - 0.5 * delta) * delta),
                  options.reduce);
 }
 
@@ -77,7 +80,7 @@ Tensor bce(const Tensor& prediction, const Tensor& target, Reduce reduce) {
     back.to(0, [&] { return g * ((p - t) / maximum(p * (1.0 - p), least)); });
     back.to(1, [&] { return g * (cut_log(1.0 - p) - cut_log(p)); });
   };
-  return reduced(record("bce", std::move(value), {.inputs = true}, rule, prediction, target),
+  return reduced("bce", record("bce", std::move(value), {.inputs = true}, rule, prediction, target),
                  reduce);
 }
 
@@ -96,7 +99,7 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
     }
     positive = positive * options.pos_weight;
   }
-  return reduced(positive + (1.0 - t) * softplus(logits), options.reduce);
+  return reduced("bce_with_logits", positive + (1.0 - t) * softplus(logits), options.reduce);
 }
 
 Tensor bce_with_logits(const Tensor& logits, double target, const BceOptions& options) {
@@ -104,9 +107,10 @@ Tensor bce_with_logits(const Tensor& logits, double target, const BceOptions& op
   if (options.pos_weight.defined() || options.label_smoothing != 0.0) {
     return bce_with_logits(logits, full(logits.shape(), target, logits.dtype()), options);
   }
-  if (target == 0.0) return reduced(softplus(logits), options.reduce);
-  if (target == 1.0) return reduced(softplus(-logits), options.reduce);
-  return reduced(softplus(-logits) * target + softplus(logits) * (1.0 - target), options.reduce);
+  if (target == 0.0) return reduced("bce_with_logits", softplus(logits), options.reduce);
+  if (target == 1.0) return reduced("bce_with_logits", softplus(-logits), options.reduce);
+  return reduced("bce_with_logits", softplus(-logits) * target + softplus(logits) * (1.0 - target),
+                 options.reduce);
 }
 
 namespace {
@@ -188,7 +192,7 @@ Tensor weighed(const char* name, const Rows& rows, const Tensor& log_probabiliti
   // A class of probability 0 costs nothing where it is not asked for: no 0 times infinity.
   const Tensor counted = where(targets.weights != 0.0, log_probabilities, 0.0);
   const Tensor losses = -sum(counted * targets.weights, {.axes = {-1}});
-  if (reduce != Reduce::mean) return reduced(losses.reshape(rows.shape), reduce);
+  if (reduce != Reduce::mean) return reduced(name, losses.reshape(rows.shape), reduce);
   if (!(targets.total > 0.0)) detail::fail(name, ": a mean in which no row counts");
   return sum(losses) / targets.total;
 }
@@ -212,7 +216,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
       target.rank() == 1 && target.size(0) == logits.size(0)) {
     const auto labels = target.span<std::int64_t>();
     if (std::find(labels.begin(), labels.end(), options.ignore_index) == labels.end()) {
-      return reduced(softmax_cross_entropy(logits, target), options.reduce);
+      return reduced(name, softmax_cross_entropy(logits, target), options.reduce);
     }
   }
   const Rows rows = rows_of(name, logits);
@@ -234,10 +238,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 Tensor kl_div(const Tensor& log_prediction, const Tensor& target, const KlDivOptions& options) {
   expect_alike("kl_div", log_prediction, target);
   if (options.log_target) {
-    return reduced(exp(target) * (target - log_prediction), options.reduce);
+    return reduced("kl_div", exp(target) * (target - log_prediction), options.reduce);
   }
   const Tensor entropy = target * log(where(target > 0.0, target, 1.0));
-  return reduced(entropy - target * log_prediction, options.reduce);
+  return reduced("kl_div", entropy - target * log_prediction, options.reduce);
 }
 
 }  // namespace mnemo::nn

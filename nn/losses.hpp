@@ -5,7 +5,7 @@
 
 /// Losses, with the names, formulas and defaults of PyTorch. Prediction and target have one shape
 /// unless said otherwise: a loss never broadcasts, since [n, 1] against [n] would give n² terms. Throws
-/// Error where shapes or dtypes do not fit.
+/// Error where shapes or dtypes do not fit, and for the mean of no losses.
 namespace mnemo::nn {
 
 /// How a loss joins the values of its elements.

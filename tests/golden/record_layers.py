@@ -209,36 +209,44 @@ def record_losses():
     loss(record, "kl_div", F.kl_div, logs, zero)
     loss(record, "kl_div_log", lambda p, t, **o: F.kl_div(p, t, log_target=True, **o), logs,
          torch.log_softmax(b, 1))
-    record_penalties(record)
+    record_penalties(record, "penalty", {
+        "down1": nn.Conv2d(1, 4, 4, 2, 1), "act1": nn.LeakyReLU(0.2),
+        "down2": nn.Conv2d(4, 6, 3, 2, 1), "act2": nn.Tanh(),
+        "flatten": nn.Flatten(), "score": nn.Linear(24, 1)})
+    record_penalties(record, "penalty_norms", {
+        "down1": nn.Conv2d(1, 4, 4, 2, 1), "norm1": nn.InstanceNorm2d(4, affine=True),
+        "act1": nn.SiLU(), "down2": nn.Conv2d(4, 6, 3, 2, 1, groups=2), "norm2": nn.LayerNorm((6, 2, 2)),
+        "act2": nn.LeakyReLU(0.2), "flatten": nn.Flatten(), "score": nn.Linear(24, 1)})
+    loss(record, "bce_with_logits_both",
+         lambda p, t, **o: F.binary_cross_entropy_with_logits(p, t * 0.8 + 0.1, **o), a, chances,
+         pos_weight=torch.rand(5) + 0.5)
     numpy.savez(FOLDER / "torch_losses.npz", **record)
 
 
-def record_penalties(record):
+def record_penalties(record, prefix, modules):
     """Penalties of a convolutional critic and their gradients: second derivatives everywhere."""
     critic = nn.Sequential()
-    for name, module in {"down1": nn.Conv2d(1, 4, 4, 2, 1), "act1": nn.LeakyReLU(0.2),
-                         "down2": nn.Conv2d(4, 6, 3, 2, 1), "act2": nn.Tanh(),
-                         "flatten": nn.Flatten(), "score": nn.Linear(24, 1)}.items():
+    for name, module in modules.items():
         critic.add_module(name, module)
     for parameter in critic.parameters():
         nn.init.normal_(parameter, 0.0, 0.4)
     real = torch.randn(3, 1, 8, 8)
-    record["penalty/real"] = numbers(real)
+    record[f"{prefix}/real"] = numbers(real)
     samples = real.clone().requires_grad_()
     gradient, = torch.autograd.grad(critic(samples).sum(), samples, create_graph=True)
     gradient = gradient.flatten(1)
     penalties = {"gradient_penalty": ((gradient.norm(2, dim=1) - 1) ** 2).mean(),
                  "r1_penalty": gradient.pow(2).sum(1).mean()}
     for name, value in state(critic).items():
-        record[f"penalty/state/{name}"] = value
+        record[f"{prefix}/state/{name}"] = value
     for case, value in penalties.items():
-        record[f"penalty/{case}"] = numbers(value)
+        record[f"{prefix}/{case}"] = numbers(value)
         named = dict(critic.named_parameters())
         gradients = torch.autograd.grad(value, list(named.values()), retain_graph=True,
                                         allow_unused=True)
         for name, result in zip(named, gradients):
             if result is not None:
-                record[f"penalty/{case}_gradient/{own_name(name)}"] = numbers(result)
+                record[f"{prefix}/{case}_gradient/{own_name(name)}"] = numbers(result)
 
 
 record_layers()
