@@ -142,7 +142,8 @@ Tensor decide(const char* name, const Tensor& a, const Tensor& b, DecideRun run)
   return result;
 }
 
-// Calls `body` with the type of `dtype`, of those that can be computed with; bool as the bytes it is.
+// Calls `body` with the type of `dtype`, of those that can be computed with; bool as the bytes it
+// is.
 template <class Body>
 Tensor with_number(const char* name, DType dtype, const Body& body) {
   return detail::with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {

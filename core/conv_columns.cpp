@@ -10,7 +10,8 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return a >= 0 ? (a + b - 1) / b : -(-a / b);
 }
 
-// The part of a phase row that lies inside the image: elements j with 0 <= j * stride + offset < size.
+// The part of a phase row that lies inside the image: elements j with 0 <= j * stride + offset <
+// size.
 struct Span {
   std::int64_t begin, end;
 };
@@ -52,7 +53,8 @@ std::int64_t Columns<T>::plane_size(const PixelRun& run) const {
   return run.samples * y_.stride * x_.stride * p.rows * p.width + block;
 }
 
-// planes[phase_y][row][phase_x][j] = image[(first_row + row) * stride + phase_y - pad, j * stride + ...]
+// planes[phase_y][row][phase_x][j] = image[(first_row + row) * stride + phase_y - pad, j * stride +
+// ...]
 template <class T>
 void Columns<T>::fill(const PixelRun& run, const T* image, T* planes) const {
   const Plane p = plane(run);

@@ -11,9 +11,9 @@
 namespace mnemo::detail {
 namespace {
 
-// An image in its phase planes (conv_columns.hpp) and a result whose rows lie as far apart as there:
-// then each tap is one long run of the planes, shifted, for any stride, padding and dilation. What
-// lies between the rows of the result is nobody's.
+// An image in its phase planes (conv_columns.hpp) and a result whose rows lie as far apart as
+// there: then each tap is one long run of the planes, shifted, for any stride, padding and
+// dilation. What lies between the rows of the result is nobody's.
 template <class T>
 struct Channel {
   using Batch = xsimd::batch<T>;

@@ -191,8 +191,8 @@ struct Filters {
 };
 
 // The taps of `count` filters, `stride` apart, side by side: [tap][lane]. Filter by filter, because
-// their distance may be a multiple of 4096 bytes, and lines so far apart drive each other out of the
-// cache.
+// their distance may be a multiple of 4096 bytes, and lines so far apart drive each other out of
+// the cache.
 constexpr int most_taps = 36;
 using TapLanes = float[most_taps * lane_count];
 

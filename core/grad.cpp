@@ -47,8 +47,8 @@ class NodeIndex {
   // The slot that holds `node`, or the free one where it belongs.
   Slot& slot_of(const Node* node) {
     const std::size_t mask = slots_.size() - 1;
-    // Nodes made one after the other lie side by side in memory, and shall here: a large graph would
-    // wait for memory at every look-up otherwise. Regions of 16 MiB are scattered.
+    // Nodes made one after the other lie side by side in memory, and shall here: a large graph
+    // would wait for memory at every look-up otherwise. Regions of 16 MiB are scattered.
     const std::size_t place = std::bit_cast<std::uintptr_t>(node) >> 4;
     std::size_t slot = place + ((place >> 20) * 0x9E3779B97F4A7C15u >> 20);
     while (slots_[slot & mask].node && slots_[slot & mask].node != node) ++slot;
@@ -327,9 +327,10 @@ bool any_requires_grad(std::span<const Tensor* const> tensors) {
 
 }  // namespace detail
 
-// Freeing a node frees the tensors it kept and with them the nodes below; a long chain would do that
-// by recursion, so the nodes that become free meanwhile wait in a list. The list runs through the
-// nodes themselves: a container here would be gone before tensors of static storage duration are.
+// Freeing a node frees the tensors it kept and with them the nodes below; a long chain would do
+// that by recursion, so the nodes that become free meanwhile wait in a list. The list runs through
+// the nodes themselves: a container here would be gone before tensors of static storage duration
+// are.
 void destroy(Node* node) noexcept {
   thread_local Node* waiting = nullptr;
   thread_local bool draining = false;

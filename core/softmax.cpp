@@ -62,8 +62,8 @@ void store_rest(const xsimd::batch<T>& values, std::int64_t count, T* to) {
   std::copy_n(padded, count, to);
 }
 
-// The sum of the batches batch(i, count) of a row, where the last may have fewer than all lanes and 0
-// in the others. In chunks, whose sums are added in double.
+// The sum of the batches batch(i, count) of a row, where the last may have fewer than all lanes and
+// 0 in the others. In chunks, whose sums are added in double.
 template <class T, class MakeBatch>
 double sum_of_row(std::int64_t length, const MakeBatch& batch) {
   using Batch = xsimd::batch<T>;

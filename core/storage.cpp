@@ -47,7 +47,8 @@ void* system_allocate(std::size_t block_bytes) {
   return block;
 }
 
-// A lock that is held for some nanoseconds, and costs a third of a mutex: every tensor takes it twice.
+// A lock that is held for some nanoseconds, and costs a third of a mutex: every tensor takes it
+// twice.
 class BriefLock {
  public:
   void lock() {

@@ -66,8 +66,8 @@ void sum_rows(const In* x, std::int64_t rows, std::int64_t length, double scale,
   }
 }
 
-// totals[i] = sum over rows of x[r, i], for rows `stride` apart. Rows are added as vectors, eight at
-// a time and up to 64 of them, before their sum goes to double.
+// totals[i] = sum over rows of x[r, i], for rows `stride` apart. Rows are added as vectors, eight
+// at a time and up to 64 of them, before their sum goes to double.
 template <class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
                  double* totals) {

@@ -1,6 +1,7 @@
-// Guards against losing speed by accident: each operation beside a plain loop over the same numbers,
-// in turn in the same run on one thread, so that the machine and its load do not matter. The ratios
-// that are asked for lie far below those of a healthy build. No absolute time is tested anywhere.
+// Guards against losing speed by accident: each operation beside a plain loop over the same
+// numbers, in turn in the same run on one thread, so that the machine and its load do not matter.
+// The ratios that are asked for lie far below those of a healthy build. No absolute time is tested
+// anywhere.
 #include <doctest/doctest.h>
 
 #include <algorithm>

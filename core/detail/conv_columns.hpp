@@ -26,12 +26,13 @@ class Columns {
     return rows * pixels + block;
   }
 
-  /// columns[c * taps + tap, pixel] = x[sample, channel + c, pixel's place for that tap] or 0 outside.
+  /// columns[c * taps + tap, pixel] = x[sample, channel + c, pixel's place for that tap] or 0
+  /// outside.
   void gather(const PixelRun& run, const T* x, std::int64_t channel, std::int64_t channels,
               T* planes, T* columns) const;
 
-  /// The adjoint, first half: adds the columns of `run` into planes that cover `whole` (one after the
-  /// other for each channel).
+  /// The adjoint, first half: adds the columns of `run` into planes that cover `whole` (one after
+  /// the other for each channel).
   void scatter(const PixelRun& whole, const PixelRun& run, const T* columns, std::int64_t channels,
                T* planes) const;
   /// Second half: writes the planes into x, on top of the bias of each channel if there is one.

@@ -11,8 +11,8 @@ struct LaneAxis {
   std::int64_t size, stride, pad, skip, extent;
 };
 
-/// `lane_count` channels of an image, side by side in each pixel ("channels last"), the pixels sorted
-/// into padded planes by their phase modulo the stride: element [phase][row][column][lane].
+/// `lane_count` channels of an image, side by side in each pixel ("channels last"), the pixels
+/// sorted into padded planes by their phase modulo the stride: element [phase][row][column][lane].
 class LaneImage {
  public:
   /// `places` is room for `place_count(y, x)` numbers that outlives the object.

@@ -3,15 +3,16 @@
 
 namespace mnemo::detail {
 
-/// The transforms of Winograd's minimal filtering F(4, R) along one axis: four results of a filter of
-/// R taps from R + 3 values with R + 3 multiplications instead of 4 R (Winograd 1980; Lavin and Gray,
-/// arXiv:1509.09308). With polynomials in mind: values and filter are evaluated at the points
+/// The transforms of Winograd's minimal filtering F(4, R) along one axis: four results of a filter
+/// of R taps from R + 3 values with R + 3 multiplications instead of 4 R (Winograd 1980; Lavin and
+/// Gray, arXiv:1509.09308). With polynomials in mind: values and filter are evaluated at the points
 /// +-a, +-b, infinity, and 0 for three taps, multiplied there, and the product's coefficients
 /// recovered. In two dimensions each transform runs along columns, then rows.
 ///
 /// The points decide about the rounding. These were chosen by trying: largest error in float32, in
 /// units of the results' root mean square, 5e-6 for R = 3 with 64 channels and 9e-6 for R = 2 with
-/// 256, where the usual points 0, +-1, +-2 have 17e-6; plain sums have 1e-6. The constants are exact.
+/// 256, where the usual points 0, +-1, +-2 have 17e-6; plain sums have 1e-6. The constants are
+/// exact.
 ///
 /// V is float or a vector of floats.
 template <int R>

@@ -11,8 +11,9 @@ struct Piece {
   std::int64_t begin, end;
 };
 
-/// Cuts several tensors into pieces that can be worked on at once, in order: enough elements to make up
-/// for handing a piece out, few enough to spread over threads. The borders depend on sizes alone.
+/// Cuts several tensors into pieces that can be worked on at once, in order: enough elements to
+/// make up for handing a piece out, few enough to spread over threads. The borders depend on sizes
+/// alone.
 inline std::vector<Piece> pieces_of(const std::vector<std::int64_t>& elements) {
   constexpr std::int64_t most = 16384;
   std::vector<Piece> pieces;

@@ -1,6 +1,6 @@
 // What this machine can do at best, one line each: NAME rate. Rates of the best of several runs:
-// sgemm in GF/s; memory in GB/s, each stream read or written counted once: triad (a = b + s c, plain
-// and with stores past the caches), update in place, read; files in MB/s.
+// sgemm in GF/s; memory in GB/s, each stream read or written counted once: triad (a = b + s c,
+// plain and with stores past the caches), update in place, read; files in MB/s.
 //   ceilings [THREADS [FOLDER]]
 #include <cblas.h>
 #include <fcntl.h>

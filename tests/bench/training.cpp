@@ -85,7 +85,8 @@ nn::Sequential make_discriminator() {
           {"judge", nn::Dense(6272, 1, any())}};
 }
 
-// Without batch normalisation, which would mix the samples whose gradients are penalised one by one.
+// Without batch normalisation, which would mix the samples whose gradients are penalised one by
+// one.
 nn::Sequential make_critic() {
   return {{"down1", first_convolution()},  {"leaky1", nn::LeakyReLU(0.2)},
           {"down2", second_convolution()}, {"leaky2", nn::LeakyReLU(0.2)},
