@@ -131,12 +131,12 @@ struct Dcgan {
 int train(int argc, const char* const* argv) {
   RunOptions options{
       .data = std::string(io::fashion_mnist_folder), .default_epochs = 5, .out = "runs/dcgan"};
-  std::int64_t sample_every = 0;
+  std::int64_t sample_every = 100;
   CommandLine command_line("dcgan", "Trains a DCGAN on 28x28 pictures and shows what it draws.");
   add_run_options(command_line, options);
-  command_line.option("--sample-every", sample_every,
-                      "Write a picture every N steps too, not only after each epoch and at the end",
-                      0);
+  command_line.option(
+      "--sample-every", sample_every,
+      "Write a picture every N steps, after each epoch and at the end; 0 leaves out the first", 0);
   if (const auto status = command_line.parse(argc, argv)) return *status;
   if (options.threads) set_threads(static_cast<int>(*options.threads));
   catch_stop_signals();
