@@ -47,6 +47,7 @@ Tensor between(const Tensor& real, const Tensor& fake, Rng& rng) {
 }
 
 Tensor squared_gradient_norms(const Tensor& scores, const Tensor& samples) {
+  if (samples.elements() == 0) fail("gradient penalty: no samples, ", samples.shape());
   const Tensor gradient = grad({sum(scores)}, {samples}, {.create_graph = true})[0];
   Reduction each;
   for (std::size_t axis = 1; axis < samples.rank(); ++axis) {

@@ -41,7 +41,7 @@ Tensor leaf(const Tensor& samples);
 /// 2017); the paper adds it 10 times to the critic's loss. `critic`: a module or a function that takes
 /// samples [batch, ...] and treats each on its own (no batch normalisation). Both samples are taken as
 /// constants. Differentiable in the critic's parameters; where a gradient is 0 its norm's derivative is
-/// taken as 0. Throws Error where the shapes differ.
+/// taken as 0. Throws Error where the shapes differ, and for no samples.
 template <class Critic>
 Tensor gradient_penalty(Critic&& critic, const Tensor& real, const Tensor& fake, Rng& rng) {
   const Tensor samples = detail::between(real, fake, rng);

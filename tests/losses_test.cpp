@@ -283,10 +283,10 @@ void expect_penalties(const std::string& prefix, DType dtype, nn::Sequential cri
       ++compared;
     }
     CHECK(compared + 2 >= critic.parameters().size());  // not the bias of the score
-    for (const auto& [of, parameter] : critic.parameters()) {
-      if (!gradients.contains(of) && recorded().contains(path + "_gradient/" + of)) {
-        CHECK_MESSAGE(golden::scale(constant(path + "_gradient/" + of, dtype)) == 0.0, of);
-      }
+    for (const Variable& parameter : critic.parameters()) {
+      const std::string key = path + "_gradient/" + parameter.name;
+      if (gradients.contains(parameter.name) || !recorded().contains(key)) continue;
+      CHECK_MESSAGE(golden::scale(constant(key, dtype)) == 0.0, key);
     }
   };
   expect("gradient_penalty", nn::gradient_penalty(critic, real, real, rng));  // all are the samples

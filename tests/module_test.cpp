@@ -195,7 +195,7 @@ TEST_CASE("a clone computes the same and shares nothing") {
     const std::string& name = variable.name;
     const Tensor& tensor = variable.tensor;
     CAPTURE(name);
-    const Tensor& own = copy.variables().at(name);
+    const Tensor own = copy.variables().at(name);
     CHECK(equal(own, tensor));
     CHECK_FALSE(own.shares_storage_with(tensor));
     CHECK(own.requires_grad() == tensor.requires_grad());
