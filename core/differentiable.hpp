@@ -91,9 +91,9 @@ class Pullback {
   /// The kept result, as part of the graph. Throws Error if it was written in place since.
   Tensor output() const;
   /// Whether anybody asked for the gradient of this input.
-  bool wants(std::size_t index) const { return wanted_[index]; }
+  bool wants(std::size_t index) const { return wanted_[checked(index)]; }
   /// Sets the gradient of an input: in its shape, or in one that the input was broadcast to.
-  void give(std::size_t index, Tensor gradient) { results_[index] = std::move(gradient); }
+  void give(std::size_t index, Tensor gradient) { results_[checked(index)] = std::move(gradient); }
   /// give(index, make()), if it is wanted.
   template <class Make>
   void to(std::size_t index, const Make& make) {
@@ -101,6 +101,12 @@ class Pullback {
   }
 
  private:
+  std::size_t checked(std::size_t index) const {
+    if (index >= wanted_.size()) throw_no_input(index);
+    return index;
+  }
+  [[noreturn]] void throw_no_input(std::size_t index) const;
+
   const Node& node_;
   Tensor gradient_;
   std::span<const bool> wanted_;

@@ -129,7 +129,13 @@ void flow(Stop& target, Tensor gradient, const Node& from, bool create_graph) {
                  target.node->dtype());
   }
   if (!(gradient.shape() == target.node->shape())) {
-    gradient = sum_to(gradient, target.node->shape());
+    const Shape given = gradient.shape();
+    try {
+      gradient = sum_to(gradient, target.node->shape());
+    } catch (const Error&) {
+      detail::fail("grad: the rule of ", from.name(), " gave a gradient of shape ", given,
+                   " for an input of shape ", target.node->shape());
+    }
   }
   if (!target.gradient.defined()) {
     target.gradient = std::move(gradient);
@@ -293,8 +299,12 @@ void Node::set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor
   inputs_ = inputs;
 }
 
+void Pullback::throw_no_input(std::size_t index) const {
+  detail::fail(node_.name(), ": the rule asks for input ", index, " of ", wanted_.size());
+}
+
 const Tensor& Pullback::input(std::size_t index) const {
-  const Node::Input& input = node_.inputs()[index];
+  const Node::Input& input = node_.inputs()[checked(index)];
   if (!input.kept.defined()) {
     detail::fail(node_.name(), ": the rule reads input ", index, ", which was not kept");
   }

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "errors.hpp"
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/batch_norm.hpp"
 #include "mnemo/core/check_gradients.hpp"
@@ -552,6 +553,12 @@ Tensor wrong_shape(const Tensor& x) {
       "wrong_shape", x.clone(), {}, [](Pullback& back) { back.give(0, sum(back.gradient())); }, x);
 }
 
+// A rule that writes to an input which is not there.
+Tensor wrong_input(const Tensor& x) {
+  return record(
+      "wrong_input", x.clone(), {}, [](Pullback& back) { back.give(1, back.gradient()); }, x);
+}
+
 }  // namespace
 
 TEST_CASE("the checker rejects wrong rules") {
@@ -567,6 +574,7 @@ TEST_CASE("the checker rejects wrong rules") {
   CHECK(check_gradients([](const Inputs& x) { return cube_of_first_order(x[0]); }, {normal({3})},
                         {.orders = 1})
             .passed);
-  CHECK_THROWS_AS(check(wrong_shape), Error);
+  CHECK(mentions(error_of([&] { check(wrong_shape); }), {"wrong_shape", "shape [] ", "[3]"}));
+  CHECK(mentions(error_of([&] { check(wrong_input); }), {"wrong_input", "input 1 of 1"}));
   CHECK_THROWS_AS(check_gradients([](const Inputs& x) { return x[0]; }, {ones({2})}), Error);
 }
