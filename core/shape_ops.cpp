@@ -315,7 +315,8 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, std::int64_t axis) {
   if (size < 1) fail("split: pieces of size ", size, "; at least 1 is needed");
   const std::int64_t length = x.shape()[normalize_axis("split", axis, x.rank())];
-  Axes sizes(static_cast<std::size_t>(std::max<std::int64_t>(1, (length + size - 1) / size)), size);
+  const std::int64_t count = length / size + (length % size != 0);
+  Axes sizes(static_cast<std::size_t>(std::max<std::int64_t>(1, count)), size);
   sizes.back() = length - size * static_cast<std::int64_t>(sizes.size() - 1);
   return pieces_of("split", x, sizes, axis);
 }

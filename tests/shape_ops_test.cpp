@@ -131,6 +131,7 @@ TEST_CASE("concat, stack, split and chunk put together and take apart") {
   const auto pieces = split(joined, 4, 1);
   REQUIRE(pieces.size() == 2);
   CHECK(pieces[1].shape() == Shape{2, 3});
+  CHECK(split(joined, to_end, 1).size() == 1);
   // torch.chunk(torch.arange(7), 4) gives pieces of 2, 2, 2, 1; of 5: 2, 2, 2, 1 as well.
   CHECK(chunk(counted({7}), 4).size() == 4);
   CHECK(chunk(counted({7}), 5).size() == 4);
