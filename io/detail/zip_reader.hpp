@@ -23,6 +23,10 @@ struct ZipDirectory {
   std::string comment;             ///< of the archive
 };
 
+// Our own code and not libzip's, which does not tell where a member's data lies, to map it and to read
+// it on all threads, does not align what it writes, does not look for members that overlap, and takes
+// three and a half times as much CPU time to read a checkpoint (275 ms for 400 MB, 79 here).
+
 bool is_zip(std::uint32_t first_bytes);
 
 /// Reads and checks the directory of `file` (PKWARE's APPNOTE.TXT 6.3): one disk, zip64 or not, members
