@@ -77,24 +77,32 @@ std::vector<std::int64_t> first_inside(const char* name, const Tensor& x, const 
 // Compares one element of each window, `step` apart, with the largest so far. Without a branch, and
 // with places as wide as the elements, so that it makes vectors.
 template <class T, class Place, class Step>
-void take_larger(const T* __restrict line, std::int64_t count, Place first, Step step,
-                 T* __restrict best, Place* __restrict places) {
-  for (std::int64_t k = 0; k < count; ++k) {
+void take_larger(const T* __restrict line, Place count, Place first, Step step, T* __restrict best,
+                 Place* __restrict places) {
+  const Place distance = static_cast<Place>(step);
+  for (Place k = 0; k < count; ++k) {
     const T value = line[k * step];
     const bool wins = (value > best[k]) | (value != value);
     best[k] = wins ? value : best[k];
-    places[k] = wins ? first + static_cast<Place>(k * step) : places[k];
+    places[k] = wins ? first + k * distance : places[k];
   }
 }
 
 // The largest elements of the windows in some planes, and their places in their plane: one row of
-// windows after the other, beside which a line of the image is copied into its padding.
+// windows after the other. A line of the image is copied into its padding, unless the windows need
+// none; what they read beyond it then must not lie beyond `end`.
 template <class T, class Place>
 class Largest {
  public:
   Largest(const Windows& h, const Windows& w, const std::vector<std::int64_t>& top,
-          const std::vector<std::int64_t>& left)
-      : h_(h), w_(w), top_(top), left_(left), count_((w.out + 15) / 16 * 16) {
+          const std::vector<std::int64_t>& left, const T* end)
+      : h_(h),
+        w_(w),
+        top_(top),
+        left_(left),
+        end_(end),
+        inside_(w.padding == 0 && w.start(w.out - 1) + (w.kernel - 1) * w.dilation < w.in),
+        count_((w.out + 7) / 8 * 8 + 1) {
     const std::int64_t last = (count_ - 1) * w.stride + (w.kernel - 1) * w.dilation;
     line_.resize(static_cast<std::size_t>(std::max(last + 1, w.padding + w.in)), lowest);
     best_.resize(static_cast<std::size_t>(count_));
@@ -121,11 +129,15 @@ class Largest {
     for (std::int64_t i = 0; i < h_.kernel; ++i) {
       const std::int64_t y = h_.start(row) + i * h_.dilation;
       if (y < 0 || y >= h_.in) continue;
-      std::copy_n(plane + y * w_.in, w_.in, line_.begin() + w_.padding);
+      const T* line = plane + y * w_.in;
+      if (!inside_ || end_ - line < static_cast<std::int64_t>(line_.size())) {
+        std::copy_n(line, w_.in, line_.begin() + w_.padding);
+        line = line_.data();
+      }
       for (std::int64_t j = 0; j < w_.kernel; ++j) {
         const auto first = static_cast<Place>(y * w_.in - w_.padding + j * w_.dilation);
         const auto take = [&](auto step) {
-          take_larger(line_.data() + j * w_.dilation, count_, first, step, best_.data(),
+          take_larger(line + j * w_.dilation, static_cast<Place>(count_), first, step, best_.data(),
                       places_.data());
         };
         if (w_.stride == 2) {
@@ -139,7 +151,11 @@ class Largest {
 
   const Windows &h_, &w_;
   const std::vector<std::int64_t>&top_, &left_;
-  std::int64_t count_;  // windows in a row, filled up to whole vectors
+  const T* end_;
+  bool inside_;
+  // Windows in a row, filled up to whole vectors and one more: the last of a strided run is left to
+  // code for single elements, since a vector would read beyond it.
+  std::int64_t count_;
   std::vector<T> line_, best_;
   std::vector<Place> places_;
 };
@@ -200,7 +216,7 @@ Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options) {
     const auto search = [&]<class Place>(Place) {
       const std::int64_t grain = std::max<std::int64_t>(1, 16384 / work);
       detail::parallel_range(planes[0], grain, [&](std::int64_t begin, std::int64_t end) {
-        Largest<T, Place> find(windows.height, windows.width, top, left);
+        Largest<T, Place> find(windows.height, windows.width, top, left, from + x.elements());
         for (std::int64_t p = begin; p < end; ++p) {
           find(from + p * planes[1], largest + p * values.size(1), chosen + p * values.size(1));
         }
