@@ -6,11 +6,15 @@
 
 #include "errors.hpp"
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/conv.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/math.hpp"
+#include "mnemo/core/matmul.hpp"
 #include "mnemo/core/parallel.hpp"
+#include "mnemo/core/pooling.hpp"
 #include "mnemo/core/reduce.hpp"
 #include "mnemo/core/rng.hpp"
+#include "mnemo/core/softmax.hpp"
 
 using namespace mnemo;
 
@@ -159,10 +163,28 @@ TEST_CASE("the caller's tensors are left alone") {
 TEST_CASE("results are the same bits for any number of threads") {
   const Tensor x = Rng(5).normal({300, 700}).set_requires_grad();
   const Tensor b = Rng(6).normal({700}).set_requires_grad();
+  const Tensor images = Rng(7).uniform({64, 1, 28, 28});
+  const Tensor filters = Rng(8).normal({32, 1, 3, 3}).set_requires_grad();
+  const Tensor wide = Rng(9).normal({64, 32, 3, 3}, 0.0, 0.05).set_requires_grad();
+  const Tensor dense = Rng(10).normal({3136, 10}, 0.0, 0.01).set_requires_grad();
+  const Tensor large = Rng(11).normal({3000, 700});
   const auto run = [&] {
     const Tensor loss = mean(tanh(x * b + 0.5) * sigmoid(x));
     auto gradients = grad(loss, {x, b});
     gradients.push_back(loss);
+    // A small network's layers, rows, and sums that are cut in every way.
+    const Tensor maps =
+        max_pool2d(relu(conv2d(images, filters, {}, {.padding = 1})), {.kernel = 2});
+    const Tensor more = max_pool2d(relu(conv2d(maps, wide, {}, {.padding = 1})), {.kernel = 2});
+    const Tensor logits = matmul(more.reshape({64, -1}), dense);
+    for (const Tensor& g :
+         grad(sum(log_softmax(logits) * softmax(logits)), {filters, wide, dense})) {
+      gradients.push_back(g);
+    }
+    gradients.push_back(sum(large));
+    gradients.push_back(sum(large, {.axes = {0}}));
+    gradients.push_back(sum(large, {.axes = {1}}));
+    gradients.push_back(sum(large.reshape({3, 700000}), {.axes = {1}}));
     return gradients;
   };
   const int usual = threads();
