@@ -1,5 +1,4 @@
 """mnemo-inspect plot: that pictures are drawn, and that what they say about a run is true."""
-import io
 import math
 import os
 import unittest
