@@ -68,9 +68,11 @@ constexpr std::int64_t unpacked_volume = 1'000'000;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// A side in pieces of nearly the same length, none longer than `most`.
+// A side in an even number of pieces of nearly the same length, none longer than `most`: three would
+// keep one of two threads waiting.
 std::int64_t piece(std::int64_t side, std::int64_t most) {
-  return ceil_div(ceil_div(side, ceil_div(side, most)), 16) * 16;
+  const std::int64_t pieces = ceil_div(ceil_div(side, most), 2) * 2;
+  return ceil_div(ceil_div(side, pieces), 16) * 16;
 }
 
 // The borders may depend on the sizes only. Blocks are large enough to run at the speed of the
