@@ -28,10 +28,14 @@ Grid grid_of(const char* name, std::int64_t height, std::int64_t width,
                    padding.width, "]");
     }
   }
+  constexpr std::int64_t longest = std::int64_t{1} << 29;  // so that no product of two overflows
+  if (std::min(height, width) < 1 || std::max(height, width) > longest) {
+    detail::fail(name, ": an image of [", height, ", ", width, "] is empty or too large");
+  }
   Grid grid{height + 2 * padding.height, width + 2 * padding.width, 0, 0};
   const std::int64_t below = grid.height - dilation.height * (kernel.height - 1) - 1;
   const std::int64_t right = grid.width - dilation.width * (kernel.width - 1) - 1;
-  if (height < 1 || width < 1 || below < 0 || right < 0) {
+  if (below < 0 || right < 0) {
     detail::fail(name, ": kernel [", kernel.height, ", ", kernel.width, "] is larger than image [",
                  height, ", ", width, "] with its padding");
   }
@@ -43,7 +47,7 @@ Grid grid_of(const char* name, std::int64_t height, std::int64_t width,
 // Where in the padded plane each element of each window is.
 Tensor places(const Grid& grid, const FoldOptions& options) {
   const auto& [kernel, stride, padding, dilation] = options;
-  Tensor result({kernel.height * kernel.width * grid.rows * grid.columns}, DType::int64);
+  const Tensor result({kernel.height, kernel.width, grid.rows, grid.columns}, DType::int64);
   std::int64_t* out = result.mutable_data<std::int64_t>();
   for (std::int64_t i = 0; i < kernel.height; ++i) {
     for (std::int64_t j = 0; j < kernel.width; ++j) {
@@ -55,7 +59,7 @@ Tensor places(const Grid& grid, const FoldOptions& options) {
       }
     }
   }
-  return result;
+  return result.reshape({-1});
 }
 
 }  // namespace
@@ -82,10 +86,11 @@ Tensor fold(const Tensor& columns, const Pair& size, const FoldOptions& options)
   }
   const std::int64_t batch = columns.size(0);
   const std::int64_t channels = columns.size(1) / kernel;
-  const Tensor blank = zeros({batch, channels, grid.height * grid.width}, columns.dtype());
+  const Tensor blank = zeros({batch, channels, grid.height, grid.width}, columns.dtype())
+                           .reshape({batch, channels, grid.height * grid.width});
+  const Tensor where = places(grid, options);
   const Tensor image =
-      index_add(blank, 2, places(grid, options),
-                columns.reshape({batch, channels, kernel * grid.rows * grid.columns}))
+      index_add(blank, 2, where, columns.reshape({batch, channels, where.elements()}))
           .reshape({batch, channels, grid.height, grid.width});
   const auto [high, wide] = options.padding;
   if (high + wide == 0) return image;

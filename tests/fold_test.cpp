@@ -45,4 +45,7 @@ TEST_CASE("windows that do not fit are refused") {
           fold(counted({1, 8, 5}), {3, 3}, {.kernel = 2});
         }).find("[1, 8, 5]") != std::string::npos);
   CHECK(error_of([&] { fold(counted({1, 7, 4}), {3, 3}, {.kernel = 2}); }) != "");
+  CHECK(error_of([&] {
+          fold(zeros({1, 0, 4}), {INT64_MIN, INT64_MAX}, {.kernel = 2});
+        }).find("fold: an image of") == 0);
 }
