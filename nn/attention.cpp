@@ -73,7 +73,8 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
   expect_input("query", query, query, key, channels_);
   expect_input("key", key, query, key, channels_);
   expect_input("value", value, query, key, channels_);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(channels_ / heads_));
+  const std::int64_t of_a_head = channels_ / heads_;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(of_a_head));
   Tensor scores = matmul(projected(query, 0) * scale, projected(key, 1), false, true);
   const auto add = [&](const char* which, const Tensor& mask) {
     scores = scores + as_added(which, mask, scores.dtype(), scores.shape());
