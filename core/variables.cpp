@@ -109,7 +109,7 @@ const Tensor* Variables::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &variables_[found->second].tensor;
 }
 
-const Tensor& Variables::at(std::string_view name) const {
+Tensor Variables::at(std::string_view name) const {
   if (const Tensor* tensor = find(name)) return *tensor;
   std::string near;
   for (const std::string& candidate : nearest_names(name, *this)) {

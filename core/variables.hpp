@@ -46,9 +46,10 @@ class Variables {
   /// The tensor of that name, or nullptr.
   const Tensor* find(std::string_view name) const;
   bool contains(std::string_view name) const { return find(name) != nullptr; }
-  /// The tensor of that name. Throws Error that lists the nearest names.
-  const Tensor& at(std::string_view name) const;
-  const Tensor& operator[](std::string_view name) const { return at(name); }
+  /// The tensor of that name, by value: the list may be a temporary. Throws Error that lists the
+  /// nearest names.
+  Tensor at(std::string_view name) const;
+  Tensor operator[](std::string_view name) const { return at(name); }
 
   /// Those whose whole name matches `pattern`: '*' stands for any run of characters, '/' included,
   /// and '?' for one. Throws Error if none does.
