@@ -126,10 +126,10 @@ void follow(const Variables& file, const std::string& name, const Make& make, DT
     for (const Variable& expected : file) {
       if (!expected.name.starts_with(prefix)) continue;
       const std::string key = expected.name.substr(prefix.size());  // weight or exp_avg/weight
-      const Tensor* state = parameters.find(key);
-      if (!state) state = &optimizer->variables().at(key);
+      const Tensor state =
+          parameters.contains(key) ? parameters.at(key) : optimizer->variables().at(key);
       // float32: 1e-6 of the magnitude that the whole series reaches.
-      golden::expect_close(place + key, *state, golden::entry(expected.tensor, t), tolerance,
+      golden::expect_close(place + key, state, golden::entry(expected.tensor, t), tolerance,
                            golden::scale(expected.tensor));
       ++compared;
     }
