@@ -479,8 +479,8 @@ const std::set<std::string> not_differentiable = {
     "from_values", "from_xtensor", "tensor", "record", "record_list", "record_fused", "one_hot",
     "operator&&", "operator||", "operator!", "logical_xor", "argmax", "argmin", "all", "any",
     "arange", "arange_real", "arange_whole", "grad", "linspace", "eye", "counter",
-    // of the classes Rng and Pullback
-    "uniform", "normal", "integers", "permutation", "output"};
+    // of the classes Rng, Pullback and Variables
+    "uniform", "normal", "integers", "permutation", "output", "at", "operator[]"};
 
 std::set<std::string> declared_functions() {
   const std::filesystem::path core =
