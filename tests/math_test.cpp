@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <functional>
 #include <limits>
 
@@ -118,6 +119,27 @@ TEST_CASE("functions are within 4 units of the last place, at the ends of the ra
     CHECK(worst_ulps<float>(each.function, each.exact) < 4.0);
     CHECK(worst_ulps<double>(each.function, each.exact) < 4.0);
   }
+}
+
+TEST_CASE("tanh of floats from the whole range: within 3 units, odd and never beyond 1") {
+  std::vector<float> x;
+  for (std::uint64_t bits = 0; bits < 0x7f800000; bits += 499) {
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+    x.push_back(-x.back());
+  }
+  const Tensor y = tanh(from_values(x, {static_cast<std::int64_t>(x.size())}));
+  double worst = 0.0;
+  int strange = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const float got = y.span<float>()[i];
+    const double expected = std::tanh(static_cast<double>(x[i]));
+    const int exponent =
+        std::max(std::ilogb(expected), std::numeric_limits<float>::min_exponent - 1);
+    worst = std::max(worst, std::abs(std::ldexp(got - expected, 23 - exponent)));
+    strange += std::signbit(got) != std::signbit(x[i]) || !(std::abs(got) <= 1.0f);
+  }
+  CHECK(worst < 3.0);
+  CHECK(strange == 0);
 }
 
 TEST_CASE("activations give PyTorch's values") {
