@@ -64,25 +64,22 @@ void add_member(ZipWriter& zip, const std::string& name, const Outgoing& outgoin
   }
 }
 
-void write_stored(ZipWriter& zip, const Variables& variables, std::vector<Outgoing>& members) {
-  parallel_blocks(static_cast<std::int64_t>(members.size()),
-                  [&](std::int64_t block) { take_crc(members[static_cast<std::size_t>(block)]); });
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    add_member(zip, variables[i].name, members[i], false);
-  }
-}
-
-void write_deflated(ZipWriter& zip, const Variables& variables, std::vector<Outgoing>& members) {
-  const auto group = static_cast<std::size_t>(threads());
-  for (std::size_t first = 0; first < members.size(); first += group) {
-    const std::size_t count = std::min(group, members.size() - first);
-    parallel_blocks(static_cast<std::int64_t>(count), [&](std::int64_t block) {
+/// Group by group: the disk works on one while the next is prepared, on all threads, and what its CRC
+/// was taken of is still in the cache when it is written.
+void write_members(ZipWriter& zip, const Variables& variables, std::vector<Outgoing>& members,
+                   bool deflated) {
+  constexpr std::size_t group_bytes = 16 << 20;
+  for (std::size_t first = 0, end = 0; first < members.size(); first = end) {
+    for (std::size_t bytes = 0; end < members.size() && bytes < group_bytes; ++end) {
+      bytes += members[end].elements.size();
+    }
+    parallel_blocks(static_cast<std::int64_t>(end - first), [&](std::int64_t block) {
       Outgoing& member = members[first + static_cast<std::size_t>(block)];
       take_crc(member);
-      deflate_member(member);
+      if (deflated) deflate_member(member);
     });
-    for (std::size_t i = first; i < first + count; ++i) {
-      add_member(zip, variables[i].name, members[i], true);
+    for (std::size_t i = first; i < end; ++i) {
+      add_member(zip, variables[i].name, members[i], deflated);
       members[i].deflated = {};
     }
   }
@@ -101,12 +98,9 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
   }
   AtomicFile file(path);
   ZipWriter zip(file);
-  if (compression == io::Compression::deflate) {
-    write_deflated(zip, variables, members);
-  } else {
-    file.reserve(variables.bytes());
-    write_stored(zip, variables, members);
-  }
+  const bool deflated = compression == io::Compression::deflate;
+  if (!deflated) file.reserve(variables.bytes());
+  write_members(zip, variables, members, deflated);
   zip.finish(comment);
   file.commit();
 }
