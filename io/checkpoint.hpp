@@ -33,7 +33,8 @@ struct SaveOptions {
 ///
 /// Throws Error that names the file, with the older file as it was, if writing fails (a full disk, a
 /// folder that may not be written), the ending is another one, or a folder of that name holds anything
-/// but .npy files.
+/// but .npy files. Only where the very last step fails, the flush of the folder's list of files, is the
+/// new one in place already; the message says so.
 void save(const std::filesystem::path& path, const Variables& variables,
           const SaveOptions& options = {});
 
@@ -92,7 +93,7 @@ struct Verification {
   std::vector<std::string> nonfinite;  ///< names of those with NaN or infinity
 };
 
-/// Reads everything in `path` as `read` does, and keeps nothing. Throws Error if anything is damaged.
+/// Reads everything in `path` as `read` does, and keeps nothing. Throws Error where `read` does.
 Verification verify(const std::filesystem::path& path);
 
 struct ManagerOptions {

@@ -117,6 +117,17 @@ void flush_to_disk(int descriptor, const std::string& name) {
   }
 }
 
+/// The folder to write into: there, and rid of what others left behind.
+const fs::path& prepared(const fs::path& folder) {
+  make_folders(folder);
+  remove_left_behind(folder);
+  return folder;
+}
+
+/// A rename cannot be taken back for sure, so what is left is to tell how things stand.
+constexpr std::string_view stands =
+    "; what was saved is in place and whole, but a power cut may bring back what it replaced";
+
 }  // namespace
 
 InputFile::InputFile(const fs::path& path) : name_(path.string()) {
@@ -147,13 +158,12 @@ void InputFile::read_at(std::uint64_t offset, void* target, std::size_t count) c
   }
 }
 
-AtomicFile::AtomicFile(const fs::path& target) : name_(target.string()), target_(resolved(target)) {
+AtomicFile::AtomicFile(const fs::path& target)
+    : name_(target.string()), target_(resolved(target)), folder_(prepared(folder_of(target_))) {
   std::error_code error;
   const fs::file_status status = fs::status(target_, error);
   if (fs::exists(status) && !fs::is_regular_file(status)) fail(name_, ": not a regular file");
   const fs::path folder = folder_of(target_);
-  make_folders(folder);
-  remove_left_behind(folder);
   for (;;) {
     temporary_ = new_name(folder);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -223,16 +233,16 @@ void AtomicFile::commit() {
   }
   ::close(descriptor_);
   descriptor_ = -1;
-  flush_folder(folder_of(target_));
+  folder_.flush(stands);
 }
 
 AtomicFolder::AtomicFolder(const fs::path& target)
-    : name_(target.string()), target_(resolved(without_slash(target))) {
+    : name_(target.string()),
+      target_(resolved(without_slash(target))),
+      folder_(prepared(folder_of(target_))) {
   remove_left_behind(target_);
   check_replaceable(target_, name_);
   const fs::path folder = folder_of(target_);
-  make_folders(folder);
-  remove_left_behind(folder);
   for (;;) {
     temporary_ = new_name(folder);
     if (::mkdir(temporary_.c_str(), 0777) != 0) {
@@ -279,24 +289,42 @@ void AtomicFolder::write_file(const fs::path& relative,
 void AtomicFolder::commit() {
   std::error_code error;
   for (fs::recursive_directory_iterator entry(temporary_), end; entry != end; ++entry) {
-    if (entry->is_directory()) flush_folder(entry->path());
+    if (entry->is_directory()) Folder(entry->path()).flush();
   }
-  flush_folder(temporary_);
+  Folder(temporary_).flush();
   if (!fs::exists(target_, error)) {
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
       fail(name_, ": cannot be created: ", reason(errno));
     }
     ::close(descriptor_);
     descriptor_ = -1;
-    return flush_folder(folder_of(target_));
+    return folder_.flush(stands);
   }
   // Checked once more: something may have been put there meanwhile, and what is there is removed.
   check_replaceable(target_, name_);
   if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
     fail(name_, ": cannot be replaced: ", reason(errno));
   }
-  flush_folder(folder_of(target_));
+  folder_.flush(stands);
   // The destructor removes the older folder, which has the temporary name now.
+}
+
+Folder::Folder(const fs::path& path)
+    : name_(path.string()), descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  // One that may be written but not read cannot be flushed.
+  if (descriptor_ < 0 && errno != EACCES) fail(name_, ": ", reason(errno));
+}
+
+Folder::~Folder() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void Folder::flush(std::string_view what_stands) const {
+  while (descriptor_ >= 0 && ::fsync(descriptor_) != 0) {
+    if (errno == EINVAL || errno == ENOTSUP) return;  // a file system that cannot, and need not
+    if (errno == EINTR) continue;
+    fail(name_, ": cannot be flushed to the disk: ", reason(errno), what_stands);
+  }
 }
 
 void make_folders(const fs::path& folder) {
@@ -304,28 +332,13 @@ void make_folders(const fs::path& folder) {
   if (folder.empty() || fs::is_directory(folder, error)) return;
   const fs::path parent = folder_of(folder);
   if (parent != folder) make_folders(parent);
+  const Folder above(parent);
   if (::mkdir(folder.c_str(), 0777) != 0) {
     const int problem = errno;
     if (problem == EEXIST && fs::is_directory(folder, error)) return;
     fail(folder.string(), ": cannot be created: ", reason(problem));
   }
-  flush_folder(parent);
-}
-
-void flush_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // may be written but not read; then there is no way to flush it
-  int problem = 0;
-  while (::fsync(descriptor) != 0) {
-    problem = errno;
-    if (problem != EINTR) break;
-    problem = 0;
-  }
-  ::close(descriptor);
-  // Some file systems cannot flush a folder, and need not.
-  if (problem != 0 && problem != EINVAL && problem != ENOTSUP) {
-    fail(folder.string(), ": cannot be flushed to the disk: ", reason(problem));
-  }
+  above.flush();
 }
 
 }  // namespace mnemo::detail

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mnemo::detail {
@@ -26,6 +27,22 @@ class InputFile {
   std::string name_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
+};
+
+/// A folder, open from before it is changed, so that a lack of descriptors or rights shows in time.
+class Folder {
+ public:
+  explicit Folder(const std::filesystem::path& path);
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder();
+
+  /// Which names it has is on the disk afterwards. Throws Error, which ends in `what_stands`.
+  void flush(std::string_view what_stands = "") const;
+
+ private:
+  std::string name_;
+  int descriptor_;
 };
 
 /// A new file that takes the place of `target` at once and for good when it is complete: written
@@ -51,6 +68,7 @@ class AtomicFile {
 
   std::string name_;  // for messages: the target as the caller wrote it
   std::filesystem::path target_;
+  Folder folder_;  // that it is in
   std::filesystem::path temporary_;
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
@@ -76,14 +94,12 @@ class AtomicFolder {
  private:
   std::string name_;
   std::filesystem::path target_;
+  Folder folder_;  // that it is in
   std::filesystem::path temporary_;
   int descriptor_ = -1;
 };
 
 /// Creates what is missing of `folder`, so that it survives a power cut.
 void make_folders(const std::filesystem::path& folder);
-
-/// Flushes a folder's list of files to the disk.
-void flush_folder(const std::filesystem::path& folder);
 
 }  // namespace mnemo::detail
