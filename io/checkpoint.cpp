@@ -262,6 +262,7 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
 
 Verification verify(const std::filesystem::path& path) {
   const StoredArrays stored = detail::open_arrays(path);
+  detail::check_names(stored);
   detail::refuse_bombs(stored);
   Verification result;
   for (const StoredArray& array : stored.arrays) {

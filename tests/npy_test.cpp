@@ -55,6 +55,7 @@ TEST_CASE("headers are read in every spelling that NumPy accepts") {
       "{'descr': '=f4', 'fortran_order': False, 'shape': (2, 3)}",
       "{'descr': '|f4', 'fortran_order': False, 'shape': (2, 3)}",
       "{'descr': 'f4', 'fortran_order': False, 'shape': (2, 3)}",
+      "{'descr': '<f04', 'fortran_order': False, 'shape': (2, 3)}",
       "{'descr': 'float32', 'fortran_order': False, 'shape': (2, 3)}",
       "{'descr': 'f', 'fortran_order': False, 'shape': (2, 3)}",
       "{'descr': u'<f4', u'fortran_order': False, 'shape': (0x2, 0b11)}",
@@ -152,6 +153,7 @@ TEST_CASE("types that are no numbers of ours are refused by name") {
   CHECK(contains(type("'<f16'"), "extended precision"));
   CHECK(contains(type("'<f3'"), "unknown type"));
   CHECK(contains(type("'<i16'"), "unknown type"));
+  CHECK(contains(type("'<float32'"), "unknown type"));  // an order goes before short names
   CHECK(contains(type("'\\n\\x1b[1mf4'"), "'??[1mf4' is an unknown type"));  // one line, no escapes
   CHECK(contains(type("''"), "empty dtype"));
   CHECK(contains(type("3"), "no text"));

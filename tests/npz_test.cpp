@@ -42,6 +42,7 @@ std::string refusal(const Folder& folder, const std::string& bytes) {
   const std::string message = message_of([&] { io::read_npz(path); });
   CHECK(message.starts_with(path.string() + ": "));
   CHECK_FALSE(contains(message, "\n"));
+  CHECK(message_of([&] { io::verify(path); }) == message);
   return message.substr(path.string().size() + 2);
 }
 
@@ -233,6 +234,11 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
       zip.members[0].method = method;
       refused("(method " + std::to_string(method) + ")");
     }
+  }
+  SUBCASE("a later version of the format") {
+    std::string bytes = zip.bytes();
+    bytes[bytes.rfind("PK\x01\x02") + 6] = 64;  // the second member's, to be read with
+    CHECK(contains(refusal(folder, bytes), "'b/c.npy' needs version 6.4 of the zip format"));
   }
   SUBCASE("equal names") {
     zip.members[1].name = "a.npy";

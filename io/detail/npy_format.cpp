@@ -55,10 +55,16 @@ constexpr TypeName type_names[] = {
     {"i1", DType::int8},         {"i2", DType::int16},         {"i4", DType::int32},
     {"i8", DType::int64},        {"u1", DType::uint8},         {"u2", DType::uint16},
     {"u4", DType::uint32},       {"u8", DType::uint64},        {"f2", DType::float16},
-    {"f4", DType::float32},      {"f8", DType::float64},
+    {"f4", DType::float32},      {"f8", DType::float64},       {"n", DType::int64},
+    {"int0", DType::int64},      {"N", DType::uint64},         {"uint0", DType::uint64},
 };
 
-std::optional<DType> find_type(std::string_view name) {
+/// The type of what follows the byte order, if one is given; then it is a letter, or kind and size.
+std::optional<DType> find_type(std::string name, bool has_order) {
+  if (name.size() > 2 && name.find_first_not_of("0123456789", 1) == std::string::npos) {
+    name.erase(1, std::min(name.find_first_not_of('0', 1), name.size() - 1) - 1);  // f04 is f4
+  }
+  if (has_order && name.size() > 2) return std::nullopt;
   for (const TypeName& type : type_names) {
     if (type.name == name) return type.dtype;
   }
@@ -101,12 +107,11 @@ void read_descr(const Literal& literal, NpyHeader& header, const std::string& wh
          "; only bool, integers, float16, float32 and float64 can be read");
   }
   std::string_view name = *text;
-  char order = '=';
-  if (!name.empty() && std::string_view("<>|=").find(name.front()) != std::string_view::npos) {
-    order = name.front();
-    name.remove_prefix(1);
-  }
-  const std::optional<DType> dtype = find_type(name);
+  const bool has_order =
+      !name.empty() && std::string_view("<>|=").find(name.front()) != std::string_view::npos;
+  const char order = has_order ? name.front() : '=';
+  if (has_order) name.remove_prefix(1);
+  const std::optional<DType> dtype = find_type(std::string(name), has_order);
   if (!dtype) {
     fail(where, ": the dtype '", shown(*text), "' is ", refused_kind(name),
          "; only bool, integers, float16, float32 and float64 can be read");

@@ -203,6 +203,11 @@ class Reader {
     member.size = load32(entry + 24);
     member.header = load32(entry + 42);
     read_zip64(entry + central_bytes + name_bytes, extra_bytes, load16(entry + 34), member);
+    constexpr unsigned newest = 63;  // of the format, 6.3: what needs a later one may mean anything
+    if (entry[6] > newest) {
+      fail(file_.name(), ": '", shown(member.name), "' needs version ", entry[6] / 10, ".",
+           entry[6] % 10, " of the zip format; at most 6.3 can be read");
+    }
     check_method(flags, load16(entry + 10), member);
     // Each byte before the directory belongs to one member at most. This also bounds how many there
     // can be, and what they unpack to.
