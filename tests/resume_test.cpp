@@ -159,10 +159,10 @@ TEST_CASE("killed at random moments and resumed: the same bytes") {
       ::kill(child, SIGKILL);
       killed += wait_for(child) == 128 + SIGKILL;
     }
-    // Whatever was given is in the checkpoint that a run begins with. Where it was killed before that,
+    // Whatever was given is in the checkpoint of a run's first step. Where it was killed before that,
     // there is nothing to go on with.
     Arguments last{"--data", "synthetic", "--steps", "60", "--out", out, "--resume"};
-    if (!fs::exists(out + "/step_00000000.npz")) last = training(out, 60, {"--resume"});
+    if (!fs::exists(out + "/step_00000001.npz")) last = training(out, 60, {"--resume"});
     check_run(last, folder);
     check_same_end(folder / "whole", out);
     fs::remove_all(out);
@@ -229,7 +229,7 @@ TEST_CASE("resume without a checkpoint begins afresh and says so") {
   CHECK(fs::exists(folder / "new/step_00000003.npz"));
 
   // Nor is a log without a checkpoint, as a run leaves that is killed early, mixed into the new one.
-  fs::remove(folder / "new/step_00000000.npz");
+  fs::remove(folder / "new/step_00000001.npz");
   fs::remove(folder / "new/step_00000003.npz");
   const std::string csv = bytes_of(folder / "new/losses.csv");
   check_run(training(folder / "new", 3, {"--resume"}), folder);
@@ -319,6 +319,6 @@ TEST_CASE("mistakes give one line and a status") {
   refused({"--data", "/nonexistent", "--out", folder / "a"}, "dataset-fashion-mnist");
   refused({"--data", "/nonexistent", "--out", folder / "a"}, "--data synthetic");
   refused(training("/dev/null/run", 1), "/dev/null/run");
-  refused({"--data", "synthetic", "--batch", "6001", "--out", folder / "a"}, "batch size 6001");
+  refused({"--data", "synthetic", "--batch", "1501", "--out", folder / "a"}, "batch size 1501");
   CHECK(!fs::exists(folder / "a"));
 }

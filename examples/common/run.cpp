@@ -174,8 +174,6 @@ void TrainingRun::run_until(std::int64_t last_step) {
          std::to_string(first_step_) + " rows before this step are missing");
   }
   cut_back_to(first_step_);
-  if (!resumed_)
-    save();  // a run that is killed before its first checkpoint has its seed in this one
   progress_ = std::make_unique<Progress>(columns_, first_step_, last_step_);
 }
 
@@ -211,7 +209,8 @@ void TrainingRun::log_step(std::span<const float> values) {
 }
 
 void TrainingRun::save_if_due() {
-  if (step() % options_.checkpoint_every == 0) save();
+  const bool first = saved_step_ < 0;  // so that a run that is killed soon has its seed in a file
+  if (first || step() % options_.checkpoint_every == 0) save();
 }
 
 void TrainingRun::save() {

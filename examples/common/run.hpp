@@ -65,16 +65,15 @@ class TrainingRun {
   std::int64_t step() const;
   const mnemo::Variables& state() const { return state_; }
 
-  /// Runs until `last_step`: opens the log, as it was at the present step. A new run saves its first
-  /// checkpoint now, so that from its first step on it can be resumed without its options' being given
-  /// again.
+  /// Runs until `last_step`: opens the log, as it was at the present step.
   void run_until(std::int64_t last_step);
   /// Whether there is another step to make. False too when a signal asked to stop.
   bool goes_on() const;
   /// Counts and logs a step. Throws mnemo::Error if one of the values is not finite; the checkpoints
   /// stay as they were.
   void log_step(std::span<const float> values);
-  /// Saves a checkpoint where one is due. To be called last in a step, after its picture is drawn:
+  /// Saves a checkpoint where one is due, and after a new run's first step: it can then be resumed
+  /// without its options' being given again. To be called last in a step, after its picture is drawn:
   /// what a step leaves in the folder is then there before the checkpoint that follows it.
   void save_if_due();
   /// Saves the last state, and says where everything is, or how to go on.
