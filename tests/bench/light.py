@@ -5,14 +5,17 @@
 
 - compiling a program that includes all of mnemo (best of 5; without optimisation and with -O2)
 - the DCGAN example, stripped (OpenBLAS is a shared library and not in it)
-- from starting it, on generated data, until its first training step is in the table of losses (best of 10)
+- from starting it, on generated data, until its first training step is in the table of losses (best of 10);
+  beside it, without a limit, the same on Fashion-MNIST where that is installed: most is unpacking 47 MB
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 PROGRAM = """#include <mnemo/mnemo.hpp>
 int main() { return mnemo::zeros({2}).elements() == 2 ? 0 : 1; }
 """
@@ -38,12 +41,13 @@ def stripped_bytes(program, folder):
     return os.path.getsize(stripped)
 
 
-def first_step_seconds(program, folder, number):
+def first_step_seconds(program, folder, *options):
     """From exec until the row of step 1 has been written, which happens right after that step."""
-    table = os.path.join(folder, f"run{number}", "losses.csv")
+    table = os.path.join(folder, "run", "losses.csv")
+    shutil.rmtree(os.path.dirname(table), ignore_errors=True)
     begin = time.perf_counter()
-    with subprocess.Popen([program, "--data", "synthetic", "--steps", "1", "--out",
-                           os.path.dirname(table)], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([program, *options, "--steps", "1", "--out", os.path.dirname(table)],
+                          stdout=subprocess.DEVNULL) as process:
         while True:
             ended = process.poll() is not None
             if os.path.exists(table):
@@ -63,12 +67,15 @@ def main():
             ("compile a program with all of mnemo", compile_seconds(build, compiler, folder), 1.5, "s"),
             ("the same with -O2", compile_seconds(build, compiler, folder, "-O2"), 1.5, "s"),
             ("dcgan, stripped", stripped_bytes(program, folder) / 2**20, 3.0, "MiB"),
-            ("dcgan, start to first step",
-             1e3 * min(first_step_seconds(program, folder, i) for i in range(10)), 50.0, "ms"),
         ]
+        for name, limit, options in (("dcgan, start to first step", 50.0, ["--data", "synthetic"]),
+                                     ("the same on Fashion-MNIST", None, [])):
+            if limit or os.path.isdir(FASHION_MNIST):
+                best = min(first_step_seconds(program, folder, *options) for _ in range(10))
+                figures.append((name, 1e3 * best, limit, "ms"))
     for name, value, limit, unit in figures:
-        print(f"{name:38} {value:8.2f} {unit:3}  (at most {limit:g})")
-    sys.exit(any(value > limit for _, value, limit, _ in figures))
+        print(f"{name:38} {value:8.2f} {unit:3}" + (f"  (at most {limit:g})" if limit else ""))
+    sys.exit(any(limit and value > limit for _, value, limit, _ in figures))
 
 
 if __name__ == "__main__":
