@@ -39,11 +39,13 @@ std::size_t utf8_length(std::string_view text, std::size_t position) {
 
 std::string why_not_a_part(std::string_view part) {
   if (part.empty()) return "has an empty part (at the start, at the end or between two '/')";
-  if (part == "." || part == "..") return detail::text("has the part '", part, "'");
+  if (part == "." || part == ".." || part.back() == ':') {  // as in C:/, where it is a drive
+    return detail::text("has the part '", part, "'");
+  }
   for (std::size_t position = 0; position < part.size();) {
     const auto byte = static_cast<unsigned char>(part[position]);
     if (byte < 0x20 || byte == 0x7F) return "has a control character";
-    if (byte == '\\' || byte == ':') return detail::text("has a '", part.substr(position, 1), "'");
+    if (byte == '\\') return "has a backslash";
     const std::size_t length = utf8_length(part, position);
     if (length == 0) return "is not valid UTF-8";
     position += length;

@@ -187,6 +187,12 @@ TEST_CASE("archives of other writers are read") {
     CHECK(equal(read["\xce\xb1"], one_two_three));
     CHECK(equal(read["\xc3\xbc"], four_five));
   }
+  SUBCASE("names from an archiver that was told to pack the current folder") {
+    check_two(folder, Zip()
+                          .stored("./", "")
+                          .stored("./a.npy", vector_file(one_two_three))
+                          .stored("./b/c.npy", vector_file(four_five)));
+  }
   SUBCASE("nothing in it") { CHECK(io::read_npz(folder.write("x.npz", Zip().bytes())).empty()); }
 }
 

@@ -24,17 +24,20 @@ namespace fs = std::filesystem;
 constexpr std::string_view suffix = ".npy";
 constexpr std::int64_t chunk_bytes = 128 * 1024;  // stays in the cache between reading and its CRC
 
-/// The name without ".npy", as NumPy's keys are.
-std::string key_of(const std::string& name) {
-  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
+/// The name without ".npy", as NumPy's keys are, and without the "./" that archivers put before all
+/// they find in the current folder.
+std::string key_of(std::string name) {
+  if (name.ends_with(suffix)) name.erase(name.size() - suffix.size());
+  if (name.starts_with("./")) name.erase(0, 2);
+  return name;
 }
 
 std::span<const std::byte> as_bytes(const std::vector<std::byte>& bytes, std::size_t count) {
   return {bytes.data(), count};
 }
 
-/// Reads the header of an array whose file, place and size are known. `size` is what the .npy unpacks to.
-/// False if it is no .npy file at all.
+/// Reads the header of an array whose file, place and size are known. `size` is what the .npy unpacks
+/// to. False if it is no .npy file at all.
 bool read_header(StoredArray& array, const InputFile& file, std::uint64_t size) {
   std::vector<std::byte> bytes(std::min<std::uint64_t>(size, 256));
   Inflater inflater(file, array.begin, array.deflated ? array.packed : 0, array.where);
