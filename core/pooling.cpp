@@ -1,7 +1,9 @@
 #include "mnemo/core/pooling.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "mnemo/core/detail/axis_map.hpp"
@@ -74,23 +76,9 @@ std::vector<std::int64_t> first_inside(const char* name, const Tensor& x, const 
   return first;
 }
 
-// Compares one element of each window, `step` apart, with the largest so far. Without a branch, and
-// with places as wide as the elements, so that it makes vectors.
-template <class T, class Place, class Step>
-void take_larger(const T* __restrict line, Place count, Place first, Step step, T* __restrict best,
-                 Place* __restrict places) {
-  const Place distance = static_cast<Place>(step);
-  for (Place k = 0; k < count; ++k) {
-    const T value = line[k * step];
-    const bool wins = (value > best[k]) | (value != value);
-    best[k] = wins ? value : best[k];
-    places[k] = wins ? first + k * distance : places[k];
-  }
-}
-
-// The largest elements of the windows in some planes, and their places in their plane: one row of
-// windows after the other. A line of the image is copied into its padding, unless the windows need
-// none; what they read beyond it then must not lie beyond `end`.
+// The largest elements of the windows in some planes, and their places in their plane, a vector of
+// windows at a time. A line of the image is copied into its padding where windows reach outside, or
+// where a vector of them would read beyond `end`.
 template <class T, class Place>
 class Largest {
  public:
@@ -99,65 +87,102 @@ class Largest {
       : h_(h),
         w_(w),
         top_(top),
-        left_(left),
+        left_(left.begin(), left.end()),
         end_(end),
         inside_(w.padding == 0 && w.start(w.out - 1) + (w.kernel - 1) * w.dilation < w.in),
-        count_((w.out + 7) / 8 * 8 + 1) {
-    const std::int64_t last = (count_ - 1) * w.stride + (w.kernel - 1) * w.dilation;
-    line_.resize(static_cast<std::size_t>(std::max(last + 1, w.padding + w.in)), lowest);
-    best_.resize(static_cast<std::size_t>(count_));
-    places_.resize(best_.size());
+        lines_(static_cast<std::size_t>(h.kernel)) {
+    const std::int64_t whole = (w.out + width - 1) / width * width;
+    length_ = std::max(whole * w.stride + (w.kernel - 1) * w.dilation, w.padding + w.in);
+    left_.resize(static_cast<std::size_t>(whole));
+    copies_.resize(static_cast<std::size_t>(h.kernel * length_), lowest);
+    for (std::int64_t lane = 0; lane < width; ++lane) {
+      steps_[lane] = static_cast<Place>(lane * w.stride);
+    }
   }
 
   void operator()(const T* plane, T* values, std::int64_t* places) {
     for (std::int64_t row = 0; row < h_.out; ++row, values += w_.out, places += w_.out) {
-      search(plane, row);
-      std::copy_n(best_.begin(), w_.out, values);
-      std::copy_n(places_.begin(), w_.out, places);
-    }
-  }
-
- private:
-  static constexpr T lowest = -std::numeric_limits<T>::infinity();
-
-  void search(const T* plane, std::int64_t row) {
-    std::fill(best_.begin(), best_.end(), lowest);
-    const std::int64_t top = top_[static_cast<std::size_t>(row)];
-    for (std::size_t k = 0; k < left_.size(); ++k) {
-      places_[k] = static_cast<Place>(top * w_.in + left_[k]);
-    }
-    for (std::int64_t i = 0; i < h_.kernel; ++i) {
-      const std::int64_t y = h_.start(row) + i * h_.dilation;
-      if (y < 0 || y >= h_.in) continue;
-      const T* line = plane + y * w_.in;
-      if (!inside_ || end_ - line < static_cast<std::int64_t>(line_.size())) {
-        std::copy_n(line, w_.in, line_.begin() + w_.padding);
-        line = line_.data();
-      }
-      for (std::int64_t j = 0; j < w_.kernel; ++j) {
-        const auto first = static_cast<Place>(y * w_.in - w_.padding + j * w_.dilation);
-        const auto take = [&](auto step) {
-          take_larger(line + j * w_.dilation, static_cast<Place>(count_), first, step, best_.data(),
-                      places_.data());
-        };
-        if (w_.stride == 2) {
-          take(std::integral_constant<std::int64_t, 2>());
-        } else {
-          take(w_.stride);
+      find_lines(plane, row);
+      for (std::int64_t k = 0; k < w_.out; k += width) {
+        switch (w_.stride) {
+          case 1: search<1>(row, k, values + k, places + k); break;
+          case 2: search<2>(row, k, values + k, places + k); break;
+          default: search<0>(row, k, values + k, places + k);
         }
       }
     }
   }
 
+ private:
+  static constexpr T lowest = -std::numeric_limits<T>::infinity();
+  static constexpr std::int64_t width = 64 / sizeof(T);
+  using Values [[gnu::vector_size(64)]] = T;
+  using Places [[gnu::vector_size(width * sizeof(Place))]] = Place;
+
+  void find_lines(const T* plane, std::int64_t row) {
+    for (std::int64_t i = 0; i < h_.kernel; ++i) {
+      const std::int64_t y = h_.start(row) + i * h_.dilation;
+      const T*& line = lines_[static_cast<std::size_t>(i)];
+      line = y < 0 || y >= h_.in ? nullptr : plane + y * w_.in;
+      if (!line || (inside_ && end_ - line >= length_)) continue;
+      T* const copy = copies_.data() + i * length_;
+      std::copy_n(line, w_.in, copy + w_.padding);
+      line = copy;
+    }
+  }
+
+  // An element of each of `width` windows, a stride apart.
+  template <int stride, std::size_t... i>
+  Values load(const T* from, std::index_sequence<i...>) const {
+    Values low, high;
+    if constexpr (stride == 0) {
+      for (std::int64_t lane = 0; lane < width; ++lane) low[lane] = from[lane * w_.stride];
+      return low;
+    }
+    std::memcpy(&low, from, sizeof low);
+    if constexpr (stride == 1) return low;
+    std::memcpy(&high, from + width, sizeof high);
+    return __builtin_shufflevector(low, high, static_cast<int>(2 * i)...);
+  }
+
+  template <int stride>
+  void search(std::int64_t row, std::int64_t k, T* values, std::int64_t* places) const {
+    Values best = Values{} + lowest;
+    Places at;
+    std::memcpy(&at, left_.data() + k, sizeof at);
+    at += static_cast<Place>(top_[static_cast<std::size_t>(row)] * w_.in);
+    for (std::int64_t i = 0; i < h_.kernel; ++i) {
+      const T* const line = lines_[static_cast<std::size_t>(i)];
+      if (!line) continue;
+      const std::int64_t first = k * w_.stride - w_.padding;
+      const std::int64_t y = h_.start(row) + i * h_.dilation;
+      for (std::int64_t j = 0; j < w_.kernel; ++j) {
+        const std::int64_t x = j * w_.dilation;
+        const Values value =
+            load<stride>(line + k * w_.stride + x, std::make_index_sequence<width>());
+        const auto wins = (value > best) | (value != value);
+        best = wins ? value : best;
+        at = __builtin_convertvector(wins, Places)
+                 ? steps_ + static_cast<Place>(y * w_.in + first + x)
+                 : at;
+      }
+    }
+    const auto count = static_cast<std::size_t>(std::min(width, w_.out - k));
+    using Wide [[gnu::vector_size(width * sizeof(std::int64_t))]] = std::int64_t;
+    const Wide wide = __builtin_convertvector(at, Wide);
+    std::memcpy(values, &best, count * sizeof(T));
+    std::memcpy(places, &wide, count * sizeof(std::int64_t));
+  }
+
   const Windows &h_, &w_;
-  const std::vector<std::int64_t>&top_, &left_;
+  const std::vector<std::int64_t>& top_;
+  std::vector<Place> left_;
   const T* end_;
   bool inside_;
-  // Windows in a row, filled up to whole vectors and one more: the last of a strided run is left to
-  // code for single elements, since a vector would read beyond it.
-  std::int64_t count_;
-  std::vector<T> line_, best_;
-  std::vector<Place> places_;
+  std::vector<const T*> lines_;
+  std::vector<T> copies_;
+  std::int64_t length_;
+  Places steps_;
 };
 
 AxisMap averages(const Windows& w, bool include_pad) {
