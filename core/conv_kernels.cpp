@@ -32,9 +32,9 @@ enum class Method { columns, depthwise, winograd };
 // Which way a convolution goes; the first line that fits decides.
 //
 //   element  kernel, stride                    channels         method
-//   float    2 or 3, 1 or 3 to 6, 2;           16 or more on    winograd: 36 or 25 products of
-//            no groups, no dilation,           both sides       channels instead of 144 or 64
-//            not very few results                               for each phase of the stride
+//   float    2 to 9, 1; 4 to 9 but 7, 2;       16 or more on    winograd: 25 or 36 products of
+//            no groups, no dilation,           both sides       channels instead of 64 or 144
+//            not very few results                               for each part of a filter
 //   any      any                               one in a group,  depthwise: shifted sums, channel
 //                                              few out          by channel
 //   any      1x1, 1, no padding, many pixels   any              columns: the image is the matrix

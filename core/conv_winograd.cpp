@@ -12,6 +12,8 @@ namespace mnemo::detail {
 namespace {
 
 constexpr std::int64_t tile = 4;
+constexpr std::int64_t longest_kernel = 9;
+constexpr std::int64_t most_filter_floats = 1 << 26;  // at their points
 constexpr std::int64_t chunk_floats = 1 << 20;  // of transformed samples, for the gradient of w
 
 // Tiles in one product, whose volume OpenBLAS should take without copying (gemm.cpp).
@@ -22,19 +24,21 @@ std::int64_t wanted_tiles(std::int64_t depth, std::int64_t width) {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// The images on one side of a convolution, and how their pixels lie in planes.
+// The images on one side of a convolution, and how their pixels lie in planes. Where filters are cut
+// into parts^2, the side that is read in windows has as many for each tile.
 struct Side {
-  std::int64_t channels;
+  std::int64_t channels, parts;
   LaneAxis y, x;
   std::int64_t phases() const { return y.stride * x.stride; }
+  std::int64_t windows() const { return phases() * parts * parts; }
   std::int64_t blocks() const { return ceil_div(channels, lane_count); }
   std::int64_t lanes() const { return blocks() * lane_count; }  // channels, padded with zeros
-  std::int64_t width() const { return phases() * lanes(); }     // of a transformed tile's row
+  std::int64_t width() const { return windows() * lanes(); }    // of a transformed tile's row
   std::int64_t image() const { return channels * y.size * x.size; }
 };
 
 // Tiles of 4x4 results cover the planes of one side ("tiled"); the other is read in windows of
-// R + 3 by R + 3 that start at the same positions.
+// R + 3 by R + 3 that start at the same positions, and R further for each part of the filter.
 struct Tiles {
   std::int64_t down, across;
 };
@@ -106,6 +110,7 @@ template <int from, int to, class Transform>
 void transform_images(const Side& side, const Run& run, const Tiles& tiles, const float* images,
                       const Matrices& matrices, std::int64_t first_tile,
                       const Transform& transform) {
+  constexpr std::int64_t taps = from - tile + 1;  // of a part of the filter
   const std::int64_t lanes_size = LaneImage::size(side.y, side.x);
   float* const lanes = scratch<float>(Slot::planes, lanes_size);
   std::fill_n(lanes, lanes_size, 0.0f);
@@ -115,10 +120,13 @@ void transform_images(const Side& side, const Run& run, const Tiles& tiles, cons
     for (std::int64_t block = 0; block < side.blocks(); ++block) {
       const std::int64_t channel = block * lane_count;
       image.load(sample + channel * side.y.size * side.x.size, side.channels - channel, lanes);
-      for (std::int64_t phase = 0; phase < side.phases(); ++phase) {
-        const float* const plane = lanes + phase * image.plane_stride();
+      for (std::int64_t window = 0; window < side.windows(); ++window) {
+        const std::int64_t part = window % (side.parts * side.parts);
+        const float* const plane =
+            lanes + window / (side.parts * side.parts) * image.plane_stride() +
+            part / side.parts * taps * image.row_stride() + part % side.parts * taps * lane_count;
         float* row = matrices.data + (first_tile + s * run.rows * tiles.across) * matrices.width +
-                     phase * side.lanes() + channel;
+                     window * side.lanes() + channel;
         for (std::int64_t ty = 0; ty < run.rows; ++ty) {
           for (std::int64_t tx = 0; tx < tiles.across; ++tx, row += matrices.width) {
             Lanes out[to][to];
@@ -176,16 +184,20 @@ void results_to_images(const Side& side, const Run& run, const Tiles& tiles,
   }
 }
 
-// Where the R x R filters of a phase lie in w [out, in, k, k], and how to walk over them.
+// Where the filters of R x R taps lie in w [out, in, k, k]: for each phase of the stride, parts^2.
+template <int R>
 struct Filters {
   const ConvGeometry& g;
+  std::int64_t parts;
+  std::int64_t windows() const { return g.stride_height * g.stride_width * parts * parts; }
   std::int64_t taps() const { return g.kernel_height * g.kernel_width; }
   std::int64_t in_stride() const { return taps(); }
   std::int64_t out_stride() const { return g.in_channels * taps(); }
   // -1 beyond the kernel: the last taps of a phase may be missing.
-  std::int64_t tap(std::int64_t phase, std::int64_t i, std::int64_t j) const {
-    const std::int64_t y = i * g.stride_height + phase / g.stride_width;
-    const std::int64_t x = j * g.stride_width + phase % g.stride_width;
+  std::int64_t tap(std::int64_t window, std::int64_t i, std::int64_t j) const {
+    const std::int64_t phase = window / (parts * parts), part = window % (parts * parts);
+    const std::int64_t y = (part / parts * R + i) * g.stride_height + phase / g.stride_width;
+    const std::int64_t x = (part % parts * R + j) * g.stride_width + phase % g.stride_width;
     return y < g.kernel_height && x < g.kernel_width ? y * g.kernel_width + x : -1;
   }
 };
@@ -193,8 +205,7 @@ struct Filters {
 // The taps of `count` filters, `stride` apart, side by side: [tap][lane]. Filter by filter, because
 // their distance may be a multiple of 4096 bytes, and lines so far apart drive each other out of
 // the cache.
-constexpr int most_taps = 36;
-using TapLanes = float[most_taps * lane_count];
+using TapLanes = float[longest_kernel * longest_kernel * lane_count];
 
 void load_taps(const float* from, std::int64_t stride, std::int64_t count, std::int64_t taps,
                TapLanes& lanes) {
@@ -216,27 +227,27 @@ template <int R>
 void transform_filters(const ConvGeometry& g, const float* w, bool back, const Side& in,
                        const Side& out, const Matrices& matrices) {
   using W = Winograd<R>;
-  const Filters filters{g};
-  const Side& along = back ? in : out;  // channels that vary along a row: one in each lane
-  const Side& down = back ? out : in;
+  const Filters<R> filters{g, in.parts * out.parts};
+  const Side& target = back ? in : out;  // channels that vary along a row: one in each lane
+  const Side& source = back ? out : in;
   const std::int64_t along_stride = back ? filters.in_stride() : filters.out_stride();
   const std::int64_t down_stride = back ? filters.out_stride() : filters.in_stride();
-  parallel_range(down.lanes(), 8, [&](std::int64_t begin, std::int64_t end) {
+  parallel_range(source.lanes(), 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t d = begin; d < end; ++d) {
-      for (std::int64_t block = 0; block < along.blocks(); ++block) {
+      for (std::int64_t block = 0; block < target.blocks(); ++block) {
         const std::int64_t first = block * lane_count;
         TapLanes taps = {};
-        if (d < down.channels) {
+        if (d < source.channels) {
           load_taps(w + d * down_stride + first * along_stride, along_stride,
-                    std::min<std::int64_t>(lane_count, along.channels - first), filters.taps(),
+                    std::min<std::int64_t>(lane_count, target.channels - first), filters.taps(),
                     taps);
         }
-        for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
+        for (std::int64_t k = 0; k < filters.windows(); ++k) {
           float window[R * R * lane_count];
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
               const int place = back ? (R - 1 - i) * R + (R - 1 - j) : i * R + j;
-              const std::int64_t tap = filters.tap(phase, i, j);
+              const std::int64_t tap = filters.tap(k, i, j);
               store_lanes(tap < 0 ? Lanes{} : load_lanes(taps + tap * lane_count),
                           window + place * lane_count);
             }
@@ -244,10 +255,11 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
           Lanes at_points[W::points][W::points];
           both_ways<R, W::points>(
               window, R * lane_count, [](const auto& v, auto& z) { W::filter(v, z); }, at_points);
-          float* const to = matrices.data +
-                            (back ? d * matrices.width + phase * in.lanes()
-                                  : (phase * in.lanes() + d) * matrices.width) +
-                            first;
+          // Turned around, the last part comes first.
+          const std::int64_t row = back ? source.windows() - 1 - k % source.windows() : k;
+          const std::int64_t column = back ? k / source.windows() : 0;
+          float* const to = matrices.data + (row * source.lanes() + d) * matrices.width +
+                            column * target.lanes() + first;
           for (int i = 0; i < W::points * W::points; ++i) {
             store_lanes(at_points[i / W::points][i % W::points], to + i * matrices.distance);
           }
@@ -267,7 +279,7 @@ void correlate(std::int64_t batch, const Side& source, const Side& target, const
     const Run run = cut.run(batch, tiles, index);
     const std::int64_t rows = run.samples * run.rows * tiles.across;
     Side read = source, written = target;
-    place_tiles(run, tiles, R - 1, read.y, read.x);
+    place_tiles(run, tiles, R * source.parts - 1, read.y, read.x);
     place_tiles(run, tiles, 0, written.y, written.x);
     const Matrices values(Slot::columns, W::points, rows, source.width());
     const Matrices products(Slot::product, W::points, rows, target.width());
@@ -288,14 +300,14 @@ template <int R>
 void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const Matrices& sums,
                    float* w) {
   using W = Winograd<R>;
-  const Filters filters{g};
+  const Filters<R> filters{g, in.parts};
   parallel_range(in.channels, 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) {
       for (std::int64_t first = 0; first < out.channels; first += lane_count) {
         const std::int64_t count = std::min<std::int64_t>(lane_count, out.channels - first);
         TapLanes taps;
-        for (std::int64_t phase = 0; phase < in.phases(); ++phase) {
-          const float* const from = sums.data + (phase * in.lanes() + c) * sums.width + first;
+        for (std::int64_t k = 0; k < filters.windows(); ++k) {
+          const float* const from = sums.data + (k * in.lanes() + c) * sums.width + first;
           float at_points[W::points * W::points * lane_count];
           for (int i = 0; i < W::points * W::points; ++i) {
             store_lanes(load_lanes(from + i * sums.distance), at_points + i * lane_count);
@@ -306,7 +318,7 @@ void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const
               filter);
           for (int i = 0; i < R; ++i) {
             for (int j = 0; j < R; ++j) {
-              const std::int64_t tap = filters.tap(phase, i, j);
+              const std::int64_t tap = filters.tap(k, i, j);
               if (tap >= 0) store_lanes(filter[i][j], taps + tap * lane_count);
             }
           }
@@ -318,26 +330,38 @@ void write_filters(const ConvGeometry& g, const Side& in, const Side& out, const
   });
 }
 
+// Of a phase, along one axis.
+std::int64_t taps(const ConvGeometry& g) { return ceil_div(g.kernel_height, g.stride_height); }
+
+// Those of a longer filter that are as long as R.
+template <int R>
+std::int64_t parts(const ConvGeometry& g) {
+  return ceil_div(taps(g), R);
+}
+
 Tiles tiles_of(std::int64_t rows, std::int64_t columns) {
   return {ceil_div(rows, tile), ceil_div(columns, tile)};
 }
 
 // x as it is read by windows, or written from the turned filters: its first place then belongs to
 // the position pad / stride.
-Side input_side(const ConvGeometry& g, bool back) {
+Side input_side(const ConvGeometry& g, std::int64_t parts, bool back) {
   return {g.in_channels,
+          parts,
           {g.in_height, g.stride_height, back ? g.pad_top % g.stride_height : g.pad_top, 0, 0},
           {g.in_width, g.stride_width, back ? g.pad_left % g.stride_width : g.pad_left, 0, 0}};
 }
 
-// u or y: as tiles, or read by windows of turned filters, R - 1 before the position above.
-Side output_side(const ConvGeometry& g, std::int64_t pad_y, std::int64_t pad_x) {
-  return {g.out_channels, {g.out_height, 1, pad_y, 0, 0}, {g.out_width, 1, pad_x, 0, 0}};
+// u or y: as tiles, or read by windows of turned filters, as far before the position above as these
+// reach.
+Side output_side(const ConvGeometry& g, std::int64_t parts, std::int64_t pad_y,
+                 std::int64_t pad_x) {
+  return {g.out_channels, parts, {g.out_height, 1, pad_y, 0, 0}, {g.out_width, 1, pad_x, 0, 0}};
 }
 
 template <int R>
 void output(const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
-  const Side in = input_side(g, false), out = output_side(g, 0, 0);
+  const Side in = input_side(g, parts<R>(g), false), out = output_side(g, 1, 0, 0);
   const Matrices filters(Slot::shared, Winograd<R>::points, in.width(), out.width());
   transform_filters<R>(g, w, false, in, out, filters);
   correlate<R>(g.batch, in, out, tiles_of(g.out_height, g.out_width), x, filters, bias, y);
@@ -345,9 +369,10 @@ void output(const ConvGeometry& g, const float* x, const float* w, const float* 
 
 template <int R>
 void input(const ConvGeometry& g, const float* u, const float* w, const float* bias, float* x) {
-  const Side in = input_side(g, true);
-  const Side out =
-      output_side(g, R - 1 - g.pad_top / g.stride_height, R - 1 - g.pad_left / g.stride_width);
+  const Side in = input_side(g, 1, true);
+  const std::int64_t reach = R * parts<R>(g) - 1;
+  const Side out = output_side(g, parts<R>(g), reach - g.pad_top / g.stride_height,
+                               reach - g.pad_left / g.stride_width);
   const Matrices filters(Slot::shared, Winograd<R>::points, out.width(), in.width());
   transform_filters<R>(g, w, true, in, out, filters);
   const Tiles tiles = tiles_of((g.in_height - 1 + in.y.pad) / g.stride_height + 1,
@@ -361,7 +386,7 @@ template <int R>
 void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
   using W = Winograd<R>;
   constexpr int pairs = W::points * W::points;
-  const Side in = input_side(g, false), out = output_side(g, 0, 0);
+  const Side in = input_side(g, parts<R>(g), false), out = output_side(g, 1, 0, 0);
   const Tiles tiles = tiles_of(g.out_height, g.out_width);
   const Cut cut(g.batch, tiles, chunk_floats / (pairs * (in.width() + out.width())));
   const std::int64_t most_rows = cut.samples * cut.rows * tiles.across;
@@ -378,7 +403,7 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
                                        : Run{run.first_sample, 1, run.first_row + piece, 1};
       const std::int64_t first_tile = piece * part.rows * tiles.across;
       Side side = index % 2 == 0 ? in : out;
-      place_tiles(part, tiles, index % 2 == 0 ? R - 1 : 0, side.y, side.x);
+      place_tiles(part, tiles, index % 2 == 0 ? R * in.parts - 1 : 0, side.y, side.x);
       if (index % 2 == 0) {
         transform_images<W::points, W::points>(side, part, tiles, x, values, first_tile,
                                                [](const auto& d, auto& z) { W::values(d, z); });
@@ -402,33 +427,38 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
   write_filters<R>(g, in, out, sums, w);
 }
 
-// Of a phase, along one axis.
-std::int64_t taps(const ConvGeometry& g) { return ceil_div(g.kernel_height, g.stride_height); }
-
 }  // namespace
+
+// Whether parts of two taps leave fewer zeros than parts of three.
+static bool two_taps(const ConvGeometry& g) { return taps(g) == 2 || taps(g) == 4; }
 
 bool fits_winograd(const ConvGeometry& g) {
   const bool plain = g.groups == 1 && g.dilation_height == 1 && g.dilation_width == 1 &&
                      g.kernel_height == g.kernel_width && g.stride_height == g.stride_width &&
                      g.pad_top >= 0 && g.pad_left >= 0;
+  if (!plain || g.stride_height > 2 || g.kernel_height > longest_kernel) return false;
+  const std::int64_t phase_parts = g.stride_height * (two_taps(g) ? parts<2>(g) : parts<3>(g));
+  const std::int64_t windows = phase_parts * phase_parts;
+  const std::int64_t products = windows * (two_taps(g) ? 25 : 36);  // for a tile of results
   const Tiles tiles = tiles_of(g.out_height, g.out_width);
   const std::int64_t all = g.batch * tiles.down * tiles.across;
-  return plain && g.stride_height <= 2 && (taps(g) == 2 || taps(g) == 3) &&
-         16 * all * all >= g.in_channels * g.out_channels;
+  const std::int64_t filters = g.in_channels * g.out_channels;
+  return 2 * products <= tile * tile * g.kernel_height * g.kernel_width &&
+         64 * all * all >= windows * filters && products * filters <= most_filter_floats;
 }
 
 void conv_output_winograd(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                           float* y) {
-  taps(g) == 3 ? output<3>(g, x, w, bias, y) : output<2>(g, x, w, bias, y);
+  two_taps(g) ? output<2>(g, x, w, bias, y) : output<3>(g, x, w, bias, y);
 }
 
 void conv_input_winograd(const ConvGeometry& g, const float* u, const float* w, const float* bias,
                          float* x) {
-  taps(g) == 3 ? input<3>(g, u, w, bias, x) : input<2>(g, u, w, bias, x);
+  two_taps(g) ? input<2>(g, u, w, bias, x) : input<3>(g, u, w, bias, x);
 }
 
 void conv_weight_winograd(const ConvGeometry& g, const float* x, const float* u, float* w) {
-  taps(g) == 3 ? weight<3>(g, x, u, w) : weight<2>(g, x, u, w);
+  two_taps(g) ? weight<2>(g, x, u, w) : weight<3>(g, x, u, w);
 }
 
 }  // namespace mnemo::detail

@@ -216,7 +216,11 @@ std::vector<ConvGeometry> chosen_geometries() {
       geometry(2, 16, 60, 24, 4, 2, 1), geometry(2, 9, 17, 5, 1, 1, 0),
       geometry(2, 3, 130, 2, 3, 1, 1),  geometry(2, 20, 17, 18, 3, 2, 1),
       geometry(2, 18, 14, 33, 5, 2, 2), geometry(3, 16, 21, 16, 6, 2, 0),
-      geometry(1, 70, 6, 90, 3, 1, 1),  geometry(64, 32, 14, 64, 3, 1, 1)};
+      geometry(1, 70, 6, 90, 3, 1, 1),  geometry(64, 32, 14, 64, 3, 1, 1),
+      geometry(3, 17, 14, 20, 5, 1, 2), geometry(5, 18, 13, 16, 7, 1, 3),
+      geometry(2, 16, 11, 17, 4, 1, 1), geometry(4, 16, 20, 16, 9, 1, 2),
+      geometry(4, 16, 20, 18, 8, 2, 3), geometry(3, 17, 23, 16, 9, 2, 4),
+      geometry(3, 16, 9, 16, 5, 1, 6),  geometry(4, 16, 15, 16, 6, 1, 0)};
   ConvGeometry depthwise = geometry(3, 24, 12, 24, 3, 1, 1);
   depthwise.groups = 24;
   all.push_back(depthwise);

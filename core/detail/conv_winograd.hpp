@@ -3,10 +3,11 @@
 
 namespace mnemo::detail {
 
-/// Whether the kernels below are made for this geometry: no groups or dilation, square kernels of 2
-/// or 3 taps with stride 1, or of 3 to 6 with stride 2 (2x2 or 3x3 for each of four phases, with
-/// zeros where the kernel ends), and tiles of 4x4 results, a quarter as many as channels, that pay
-/// for the transform of the filters.
+/// Whether the kernels below are made for this geometry: no groups or dilation, square kernels with
+/// stride 1 or 2, where at least half of the products are saved, and enough tiles of 4x4 results to
+/// pay for the transform of the filters. With stride 2, each of the four phases of the input has a
+/// filter of its own; filters of more than three taps are sums of parts of 2x2 or 3x3, with zeros
+/// where the kernel ends.
 bool fits_winograd(const ConvGeometry& g);
 
 // The three kernels by Winograd's minimal filtering on tiles of 4x4 results (winograd.hpp): 36
