@@ -131,18 +131,20 @@ class Largest {
     }
   }
 
-  // An element of each of `width` windows, a stride apart.
+  // An element of each of `width` windows, a stride apart. Not returned: the way of passing vectors
+  // depends on what the processor has.
   template <int stride, std::size_t... i>
-  Values load(const T* from, std::index_sequence<i...>) const {
-    Values low, high;
+  void load(const T* from, Values& values, std::index_sequence<i...>) const {
     if constexpr (stride == 0) {
-      for (std::int64_t lane = 0; lane < width; ++lane) low[lane] = from[lane * w_.stride];
-      return low;
+      for (std::int64_t lane = 0; lane < width; ++lane) values[lane] = from[lane * w_.stride];
+    } else {
+      std::memcpy(&values, from, sizeof values);
     }
-    std::memcpy(&low, from, sizeof low);
-    if constexpr (stride == 1) return low;
-    std::memcpy(&high, from + width, sizeof high);
-    return __builtin_shufflevector(low, high, static_cast<int>(2 * i)...);
+    if constexpr (stride == 2) {
+      Values more;
+      std::memcpy(&more, from + width, sizeof more);
+      values = __builtin_shufflevector(values, more, static_cast<int>(2 * i)...);
+    }
   }
 
   template <int stride>
@@ -158,8 +160,8 @@ class Largest {
       const std::int64_t y = h_.start(row) + i * h_.dilation;
       for (std::int64_t j = 0; j < w_.kernel; ++j) {
         const std::int64_t x = j * w_.dilation;
-        const Values value =
-            load<stride>(line + k * w_.stride + x, std::make_index_sequence<width>());
+        Values value;
+        load<stride>(line + k * w_.stride + x, value, std::make_index_sequence<width>());
         const auto wins = (value > best) | (value != value);
         best = wins ? value : best;
         at = __builtin_convertvector(wins, Places)
