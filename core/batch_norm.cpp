@@ -8,12 +8,16 @@
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
+#include "mnemo/core/detail/elementwise.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
 
 namespace mnemo {
+
+using detail::Unused;
+
 namespace {
 
 // x as [batch, channels, length].
@@ -28,18 +32,23 @@ struct RowSums {
   double first, second;
 };
 
-// What a row adds to the statistics of its channel: its mean, and the squares around that mean.
+// What a row adds to the statistics of its channel: its mean, and the squares around that mean. The
+// sum is that of the distances from the first element, which keeps its digits far from 0.
 template <class T>
 RowSums row_statistics(const T* x, std::int64_t length) {
+  if (length == 1) return {static_cast<double>(*x), 0.0};
   using Batch = xsimd::batch<T>;
   constexpr std::int64_t width = Batch::size;
+  const auto count = static_cast<double>(length);
+  const Batch first(*x);
   Batch sums(T(0));
   std::int64_t i = 0;
-  for (; i + width <= length; i += width) sums += Batch::load_unaligned(x + i);
+  for (; i + width <= length; i += width) sums += Batch::load_unaligned(x + i) - first;
   double total = static_cast<double>(xsimd::hadd(sums));
-  for (; i < length; ++i) total += static_cast<double>(x[i]);
-  const double mean = total / static_cast<double>(length);
-  const Batch center(static_cast<T>(mean));
+  for (; i < length; ++i) total += static_cast<double>(x[i] - *x);
+  const double mean = static_cast<double>(*x) + total / count;
+  const T near = static_cast<T>(mean);
+  const Batch center(near);
   Batch squares(T(0));
   for (i = 0; i + width <= length; i += width) {
     const Batch distance = Batch::load_unaligned(x + i) - center;
@@ -47,10 +56,11 @@ RowSums row_statistics(const T* x, std::int64_t length) {
   }
   double spread = static_cast<double>(xsimd::hadd(squares));
   for (; i < length; ++i) {
-    const double distance = static_cast<double>(x[i] - static_cast<T>(mean));
+    const double distance = static_cast<double>(x[i] - near);
     spread += distance * distance;
   }
-  return {static_cast<double>(static_cast<T>(mean)), spread};
+  const double rest = mean - static_cast<double>(near);
+  return {mean, std::max(0.0, spread - count * rest * rest)};
 }
 
 // The sums of g and of g * (x - mean) over a row.
@@ -89,15 +99,15 @@ void for_each_row(const Layout& layout, const Body& body) {
   });
 }
 
+// `rests` is what the means lose by rounding: where they are large beside the deviation, it counts.
 template <class T>
-void channel_statistics(const T* x, const Layout& layout, T* means, T* variances) {
+void channel_statistics(const T* x, const Layout& layout, T* means, T* rests, T* variances) {
   std::vector<RowSums> rows(static_cast<std::size_t>(layout.batch * layout.channels));
   for_each_row(layout, [&](std::int64_t n, std::int64_t c) {
     rows[static_cast<std::size_t>(n * layout.channels + c)] =
         row_statistics(x + layout.row(n, c), layout.length);
   });
-  // Rows of one length n each: Chan, Golub and LeVeque 1979 for merging means and squares. The
-  // squares around a rounded row mean m are off by n (m - true mean)^2, below the rounding of T.
+  // Rows of one length each: Chan, Golub and LeVeque 1979 for merging means and squares.
   const auto row = [&](std::int64_t n, std::int64_t c) -> const RowSums& {
     return rows[static_cast<std::size_t>(n * layout.channels + c)];
   };
@@ -111,6 +121,7 @@ void channel_statistics(const T* x, const Layout& layout, T* means, T* variances
       squares += row(n, c).second + static_cast<double>(layout.length) * distance * distance;
     }
     means[c] = static_cast<T>(mean);
+    rests[c] = static_cast<T>(mean - static_cast<double>(means[c]));
     variances[c] = static_cast<T>(squares / static_cast<double>(layout.count()));
   }
 }
@@ -144,8 +155,8 @@ T inverse_deviation(T variance, double epsilon) {
 // First derivative: with h = (x - mean) / deviation and m values a channel,
 // dbias = sum g, dweight = sum g h, dx = weight / deviation (g - dbias / m - h dweight / m).
 template <class T>
-void gradients(Pullback& back, const Layout& layout, const Tensor& mean, const Tensor& variance,
-               double epsilon) {
+void gradients(Pullback& back, const Layout& layout, const Tensor& mean, const Tensor& rest,
+               const Tensor& variance, double epsilon) {
   const T* const g = back.gradient().data<T>();
   const Tensor x = back.input(0);
   const T* const data = x.data<T>();
@@ -162,6 +173,7 @@ void gradients(Pullback& back, const Layout& layout, const Tensor& mean, const T
   T* const bias_gradients = bias_gradient.mutable_data<T>();
   std::vector<RowTerms<T>> terms(static_cast<std::size_t>(layout.channels));
   const T* const weights = back.input(1).data<T>();
+  const T* const rests = rest.data<T>();
   const T* const variances = variance.data<T>();
   const auto count = static_cast<double>(layout.count());
   for (std::int64_t c = 0; c < layout.channels; ++c) {
@@ -171,13 +183,16 @@ void gradients(Pullback& back, const Layout& layout, const Tensor& mean, const T
       total += rows[static_cast<std::size_t>(n * layout.channels + c)].first;
       product += rows[static_cast<std::size_t>(n * layout.channels + c)].second;
     }
+    const double off = static_cast<double>(rests[c]);
+    product -= off * total;
     const double inverse = 1.0 / std::sqrt(static_cast<double>(variances[c]) + epsilon);
     const double scale = static_cast<double>(weights[c]) * inverse;
+    const double of_distance = -scale * product * inverse * inverse / count;
     bias_gradients[c] = static_cast<T>(total);
     weight_gradients[c] = static_cast<T>(product * inverse);
     terms[static_cast<std::size_t>(c)] = {
-        static_cast<T>(scale), static_cast<T>(-scale * product * inverse * inverse / count),
-        static_cast<T>(-scale * total / count)};
+        static_cast<T>(scale), static_cast<T>(of_distance),
+        static_cast<T>(-scale * total / count - of_distance * off)};
   }
   back.to(0, [&] {
     Tensor result(x.shape(), x.dtype());
@@ -206,19 +221,25 @@ Tensor definition(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   return centered / deviation * weight.reshape(channels) + bias.reshape(channels);
 }
 
-Layout checked_layout(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  constexpr const char* name = "batch_norm";
-  if (x.rank() < 2) detail::fail(name, ": takes [batch, channels, ...], got ", x.shape());
-  const Shape channels{x.size(1)};
-  if (!(weight.shape() == channels) || !(bias.shape() == channels)) {
-    detail::fail(name, ": weight ", weight.shape(), " and bias ", bias.shape(), " should be ",
-                 channels, " (input ", x.shape(), ")");
+// `others`: weight and bias, mean and variance.
+void expect_channels(const Tensor& x, std::initializer_list<const Tensor*> others) {
+  std::vector<const Tensor*> all{&x};
+  all.insert(all.end(), others);
+  detail::expect_one_dtype("batch_norm", all);
+  if (x.rank() < 2) detail::fail("batch_norm: takes [batch, channels, ...], got ", x.shape());
+  for (const Tensor* each : others) {
+    if (each->shape() == Shape{x.size(1)}) continue;
+    detail::fail("batch_norm: weight, bias and statistics should be [", x.size(1), "], found ",
+                 each->shape(), " (input ", x.shape(), ")");
   }
-  detail::expect_one_dtype(name, std::array{&x, &weight, &bias});
+}
+
+Layout checked_layout(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  expect_channels(x, {&weight, &bias});
   const std::int64_t rows = x.size(0) * x.size(1);
   const Layout layout{x.size(0), x.size(1), rows == 0 ? 0 : x.elements() / rows};
   if (layout.count() < 2) {
-    detail::fail(name, ": input ", x.shape(), " has ", layout.count(),
+    detail::fail("batch_norm: input ", x.shape(), " has ", layout.count(),
                  " values a channel; training needs at least two to have a variance");
   }
   return layout;
@@ -231,25 +252,29 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
   const Layout layout = checked_layout(x, weight, bias);
   Tensor output(x.shape(), x.dtype());
   Tensor mean({layout.channels}, x.dtype());
+  Tensor rest({layout.channels}, x.dtype());
   Tensor variance({layout.channels}, x.dtype());
   detail::with_float_type("batch_norm", x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const data = x.data<T>();
     T* const out = output.mutable_data<T>();
-    channel_statistics(data, layout, mean.mutable_data<T>(), variance.mutable_data<T>());
+    channel_statistics(data, layout, mean.mutable_data<T>(), rest.mutable_data<T>(),
+                       variance.mutable_data<T>());
     const T* const means = mean.data<T>();
+    const T* const rests = rest.data<T>();
     const T* const variances = variance.data<T>();
     const T* const scales = weight.data<T>();
     const T* const shifts = bias.data<T>();
     for_each_row(layout, [&](std::int64_t n, std::int64_t c) {
       const T scale = scales[c] * inverse_deviation(variances[c], epsilon);
       const std::int64_t at = layout.row(n, c);
-      normalize_row(data + at, means[c], scale, shifts[c], layout.length, out + at);
+      normalize_row(data + at, means[c], scale, shifts[c] - rests[c] * scale, layout.length,
+                    out + at);
     });
   });
-  const auto first_order = [layout, mean, variance, epsilon](Pullback& back) {
+  const auto first_order = [layout, mean, rest, variance, epsilon](Pullback& back) {
     detail::with_float_type("batch_norm", back.gradient().dtype(),
                             [&]<class T>(std::type_identity<T>) {
-                              gradients<T>(back, layout, mean, variance, epsilon);
+                              gradients<T>(back, layout, mean, rest, variance, epsilon);
                             });
   };
   const auto defined_as = [epsilon](const Tensor& x_, const Tensor& weight_, const Tensor& bias_) {
@@ -258,6 +283,25 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
   output = record_fused("batch_norm", std::move(output), {.inputs = true}, first_order, defined_as,
                         x, weight, bias);
   return {std::move(output), std::move(mean), std::move(variance)};
+}
+
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                  const Tensor& variance, double epsilon) {
+  expect_channels(x, {&weight, &bias, &mean, &variance});
+  Shape along(x.rank(), 1);
+  along[1] = x.size(1);
+  const Tensor scale = weight / sqrt(variance + epsilon);
+  return detail::elementwise(
+      "batch_norm",
+      [](const auto& v, const auto& m, const auto& s, const auto& b) { return (v - m) * s + b; },
+      detail::derivatives(
+          [](const auto& g, Unused, Unused, const auto& s, Unused, Unused) { return g * s; },
+          [](const auto& g, Unused, Unused, const auto& s, Unused, Unused) { return -(g * s); },
+          [](const auto& g, const auto& v, const auto& m, Unused, Unused, Unused) {
+            return g * (v - m);
+          },
+          detail::Unchanged{}),
+      x, mean.reshape(along), scale.reshape(along), bias.reshape(along));
 }
 
 }  // namespace mnemo

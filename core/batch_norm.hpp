@@ -17,4 +17,9 @@ struct BatchNormResult {
 BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                            double epsilon = 1e-5);
 
+/// The same with statistics that are given, all [channels], as in evaluation. Differentiable in all
+/// of them.
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                  const Tensor& variance, double epsilon = 1e-5);
+
 }  // namespace mnemo

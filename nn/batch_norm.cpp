@@ -4,7 +4,6 @@
 #include "mnemo/core/batch_norm.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/grad.hpp"
-#include "mnemo/core/math.hpp"
 
 namespace mnemo::nn {
 
@@ -37,21 +36,10 @@ Tensor BatchNorm::forward(const Tensor& x) {
   }
   const Tensor factor = weight.defined() ? weight : ones_like(running_var);
   const Tensor summand = weight.defined() ? bias : zeros_like(running_mean);
-  if (!training()) {
-    const Tensor scale = factor / sqrt(running_var + epsilon_);
-    const Tensor shift = summand - running_mean * scale;
-    Shape along_channels(x.rank(), 1);
-    along_channels[1] = channels;
-    return x * scale.reshape(along_channels) + shift.reshape(along_channels);
-  }
-  const std::int64_t count = x.elements() / channels;
-  if (count < 2) {
-    detail::fail(name_, ": input ", x.shape(), " has ", count,
-                 " values a channel; training needs at least two to have a variance");
-  }
+  if (!training()) return batch_norm(x, factor, summand, running_mean, running_var, epsilon_);
   const BatchNormResult result = batch_norm(x, factor, summand, epsilon_);
   const NoGrad no_grad;
-  const auto n = static_cast<double>(count);
+  const auto n = static_cast<double>(x.elements() / channels);
   running_mean.assign(running_mean * (1.0 - momentum_) + result.mean * momentum_);
   running_var.assign(running_var * (1.0 - momentum_) +
                      result.variance * (momentum_ * n / (n - 1.0)));

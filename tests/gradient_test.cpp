@@ -271,6 +271,9 @@ std::vector<Row> convolution_rows() {
       {"batch_norm",
        [](const Inputs& x) { return batch_norm(x[0], x[1], x[2]).output; },
        {normal({5, 3}), positive({3}), normal({3}, 9)}},
+      {"batch_norm",
+       [](const Inputs& x) { return batch_norm(x[0], x[1], x[2], x[3], x[4], 1e-3); },
+       {normal({2, 3, 2}), positive({3}), normal({3}, 9), normal({3}, 4), positive({3}, 5)}},
   };
 }
 

@@ -309,9 +309,31 @@ TEST_CASE("normalisations at the borders") {
   CHECK(nn::LayerNorm(3)(zeros({0, 3})).shape() == Shape{0, 3});
   CHECK(nn::GroupNorm(2, 4)(zeros({0, 4, 2})).shape() == Shape{0, 4, 2});
   CHECK(nn::RMSNorm(3)(zeros({0, 3})).shape() == Shape{0, 3});
-  // Far from 0 the variance keeps its digits.
+  // Far from 0 the variance keeps its digits, and the small rest of the mean counts.
   const Tensor far = from_values<float>({10000.0f, 10001.0f, 10002.0f, 10003.0f}, {1, 4});
   CHECK(nn::LayerNorm(4)(far).at({0, 3}) == doctest::Approx(1.34164).epsilon(1e-5));
+  for (const Shape& shape : {Shape{8, 4, 5, 13}, Shape{64, 4, 1, 1}}) {
+    const Tensor x32 = Rng(1).normal(shape, 100.0, 0.01);
+    const Tensor x64 = cast(x32, DType::float64);
+    const Tensor up = Rng(2).normal(shape, 0.0, 1.0, DType::float64);
+    nn::BatchNorm2d single_precision(4, {.momentum = 1.0});
+    nn::BatchNorm2d exact(4, {.momentum = 1.0, .dtype = DType::float64});
+    const auto worst = [](const Tensor& a, const Tensor& b) {
+      return max(abs(cast(a, DType::float64) - b)).item();
+    };
+    CHECK(worst(single_precision(x32), exact(x64)) < 2e-6);
+    x32.set_requires_grad();
+    x64.set_requires_grad();
+    const Tensor g32 =
+        grad({single_precision(x32)}, {x32}, {.grad_outputs = {cast(up, x32.dtype())}})[0];
+    const Tensor g64 = grad({exact(x64)}, {x64}, {.grad_outputs = {up}})[0];
+    CHECK(worst(g32, g64) < 1e-6 * max(abs(g64)).item());
+    single_precision.eval();
+    single_precision.running_mean.fill(100.0);
+    exact.eval();
+    exact.running_mean.fill(100.0);
+    CHECK(worst(single_precision(x32), exact(x64)) < 2e-6);
+  }
 }
 
 TEST_CASE("normalisations say what does not fit") {
