@@ -142,21 +142,6 @@ Tensor decide(const char* name, const Tensor& a, const Tensor& b, DecideRun run)
   return result;
 }
 
-// Calls `body` with the type of `dtype`, of those that can be computed with; bool as the bytes it
-// is.
-template <class Body>
-Tensor with_number(const char* name, DType dtype, const Body& body) {
-  return detail::with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {
-    if constexpr (std::is_same_v<T, Half>) {
-      fail(name, ": float16 is for storage only; convert with cast()");
-    } else if constexpr (std::is_same_v<T, bool>) {
-      return body(std::type_identity<std::uint8_t>{});
-    } else {
-      return body(type);
-    }
-  });
-}
-
 enum class Relation { equal, not_equal, less, less_equal, greater, greater_equal };
 constexpr std::array relation_names{"equal",      "not_equal", "less",
                                     "less_equal", "greater",   "greater_equal"};
@@ -185,7 +170,7 @@ Tensor compare(Relation relation, const Tensor& a, const Tensor& b) {
 // Integers are compared with the whole number at or below b, which decides as b does.
 Tensor compare(Relation relation, const Tensor& a, double b) {
   const char* const name = relation_names[static_cast<std::size_t>(relation)];
-  return with_number(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
+  return with_number(name, a.dtype(name), [&]<class T>(std::type_identity<T>) {
     if constexpr (std::is_floating_point_v<T>) {
       return compare(relation, a, scalar(b, a.dtype()));
     } else {
@@ -205,8 +190,7 @@ Tensor compare(Relation relation, const Tensor& a, double b) {
       const Relation asked = whole == b ? relation
                              : below    ? Relation::less_equal
                                         : Relation::greater;
-      return compare(asked, a,
-                     cast(from_values(std::vector<T>{static_cast<T>(whole)}, {}), a.dtype()));
+      return compare(asked, a, scalar(whole, a.dtype()));
     }
   });
 }
@@ -327,6 +311,12 @@ const Tensor& operator*=(const Tensor& a, double b) { return a.assign(a * b), a;
 const Tensor& operator/=(const Tensor& a, double b) { return a.assign(a / b), a; }
 
 namespace detail {
+
+void rethrow_within(std::string_view name, const Error& error) {
+  const std::string prefix = text(name, ": ");
+  if (std::string_view(error.what()).starts_with(prefix)) throw error;
+  throw Error(prefix + error.what());
+}
 
 void expect_one_dtype(const char* name, std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs) {

@@ -87,7 +87,7 @@ Tensor apply_image_maps(const char* name, const Tensor& x, AxisMap height, AxisM
 }
 
 void expect_image(const char* name, const Tensor& x) {
-  if (x.rank() != 4) fail(name, ": takes [batch, channels, height, width], got ", x.shape());
+  if (x.rank(name) != 4) fail(name, ": takes [batch, channels, height, width], got ", x.shape());
 }
 
 }  // namespace mnemo::detail

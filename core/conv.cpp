@@ -105,7 +105,7 @@ void check_options(const Call& call, const Pair& stride, const Pair& padding, co
 void check_tensors(const Call& call, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    std::int64_t groups, bool transposed) {
   const char* const name = call.name;
-  if (x.rank() != 4 || weight.rank() != 4) {
+  if (x.rank(name) != 4 || weight.rank(name) != 4) {
     const int rank = call.line ? 3 : 4;
     detail::fail(name, ": takes an input and a weight of rank ", rank, ", got input ",
                  call.shape(x), " and weight ", call.shape(weight));
@@ -244,7 +244,7 @@ Pair along_line(const Call& call, const char* label, const Pair& pair, std::int6
 }
 
 void check_ranks_of_line(const Call& call, const Tensor& x, const Tensor& weight) {
-  if (x.rank() == 3 && weight.rank() == 3) return;
+  if (x.rank(call.name) == 3 && weight.rank(call.name) == 3) return;
   detail::fail(call.name, ": takes an input and a weight of rank 3, got input ", x.shape(),
                " and weight ", weight.shape());
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 
 namespace mnemo {
@@ -23,7 +24,7 @@ Tensor filled(std::int64_t count, DType dtype, DType made_in, const Value& value
 
 // Whether row i, column j of the last two axes is kept, for each.
 Tensor triangle(const char* name, const Tensor& x, std::int64_t diagonal, bool lower) {
-  if (x.rank() < 2) detail::fail(name, ": takes a matrix or more axes, got ", x.shape());
+  if (x.rank(name) < 2) detail::fail(name, ": takes a matrix or more axes, got ", x.shape());
   const std::int64_t rows = x.size(-2);
   const std::int64_t columns = x.size(-1);
   Tensor mask({rows, columns}, DType::boolean);
@@ -82,7 +83,8 @@ Tensor linspace(double start, double stop, std::int64_t count, DType dtype) {
 }
 
 Tensor eye(std::int64_t rows, std::int64_t columns, DType dtype) {
-  Tensor result = zeros({rows, columns == -1 ? rows : columns}, dtype);
+  const Shape shape{rows, columns == -1 ? rows : columns};
+  const Tensor result = detail::within("eye", [&] { return zeros(shape, dtype); });
   const std::int64_t width = result.size(1);
   detail::with_any_type(dtype, [&]<class T>(std::type_identity<T>) {
     if constexpr (std::is_same_v<T, Half>) {

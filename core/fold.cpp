@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "mnemo/core/detail/axis_map.hpp"
-#include "mnemo/core/detail/text.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/indexing.hpp"
 #include "mnemo/core/shape_ops.hpp"
 
@@ -89,9 +89,10 @@ Tensor fold(const Tensor& columns, const Pair& size, const FoldOptions& options)
   const Tensor blank = zeros({batch, channels, grid.height, grid.width}, columns.dtype())
                            .reshape({batch, channels, grid.height * grid.width});
   const Tensor where = places(grid, options);
-  const Tensor image =
-      index_add(blank, 2, where, columns.reshape({batch, channels, where.elements()}))
-          .reshape({batch, channels, grid.height, grid.width});
+  const Tensor sums = detail::within("fold", [&] {
+    return index_add(blank, 2, where, columns.reshape({batch, channels, where.elements()}));
+  });
+  const Tensor image = sums.reshape({batch, channels, grid.height, grid.width});
   const auto [high, wide] = options.padding;
   if (high + wide == 0) return image;
   return slice(image, {{.axis = 2, .start = high, .stop = high + size.height},

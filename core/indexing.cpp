@@ -198,7 +198,7 @@ Tensor scattered(const char* name, Tensor x, std::size_t axis, const Tensor& ind
 namespace {
 
 void expect_index_fits(const char* name, const Tensor& x, std::size_t axis, const Tensor& index) {
-  bool fits = index.rank() == x.rank();
+  bool fits = index.rank(name) == x.rank(name);
   for (std::size_t i = 0; i < x.rank() && fits; ++i) {
     fits = i == axis || index.shape()[i] <= x.shape()[i];
   }

@@ -136,14 +136,14 @@ Tensor dot(const Tensor& a, const Tensor& b) {
     detail::fail("dot: takes two vectors of one length, got shapes ", a.shape(), " and ",
                  b.shape());
   }
-  return matmul(a, b);
+  return detail::within("dot", [&] { return matmul(a, b); });
 }
 
 Tensor outer(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || b.rank() != 1) {
     detail::fail("outer: takes two vectors, got shapes ", a.shape(), " and ", b.shape());
   }
-  return a.reshape({a.elements(), 1}) * b;
+  return detail::within("outer", [&] { return a.reshape({a.elements(), 1}) * b; });
 }
 
 namespace {

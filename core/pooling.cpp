@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mnemo/core/detail/axis_map.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/indexing.hpp"
 #include "mnemo/core/detail/parallel.hpp"
@@ -215,7 +216,7 @@ AxisMap adaptive_averages(std::int64_t in, std::int64_t out) {
 // A pooling of images for lines: [batch, channels, length].
 Tensor of_line(const char* name, const Tensor& x, PoolOptions options,
                Tensor (*pool)(const char*, const Tensor&, const PoolOptions&)) {
-  if (x.rank() != 3) fail(name, ": takes [batch, channels, length], got ", x.shape());
+  if (x.rank(name) != 3) fail(name, ": takes [batch, channels, length], got ", x.shape());
   for (const Pair& pair : {options.kernel, options.stride, options.padding, options.dilation}) {
     if (pair.height == pair.width) continue;
     fail(name, ": [", pair.height, ", ", pair.width, "] in the options should be one number");
@@ -302,12 +303,16 @@ Tensor adaptive_avg_pool2d(const Tensor& x, const Pair& size) {
 
 Tensor global_avg_pool2d(const Tensor& x) {
   detail::expect_image("global_avg_pool2d", x);
-  return mean(x, {.axes = {2, 3}, .keepdims = true});
+  return detail::within("global_avg_pool2d", [&] {
+    return mean(x, {.axes = {2, 3}, .keepdims = true});
+  });
 }
 
 Tensor global_max_pool2d(const Tensor& x) {
   detail::expect_image("global_max_pool2d", x);
-  return max(x, {.axes = {2, 3}, .keepdims = true});
+  return detail::within("global_max_pool2d", [&] {
+    return max(x, {.axes = {2, 3}, .keepdims = true});
+  });
 }
 
 }  // namespace mnemo

@@ -89,7 +89,7 @@ Tensor scaled_sum(const char* name, const Tensor& x, const ReductionPlan& plan, 
 }
 
 ReductionPlan plan_of_reals(const char* name, const Tensor& x, const Reduction& reduction) {
-  detail::with_float_type(name, x.dtype(), [](auto) {});
+  detail::with_float_type(name, x.dtype(name), [](auto) {});
   return detail::plan_reduction(name, x, reduction);
 }
 
@@ -145,7 +145,7 @@ Tensor var(const Tensor& x, const Reduction& reduction, double correction) {
 Tensor norm(const Tensor& x, double p, const Reduction& reduction) {
   if (!(p > 0.0)) detail::fail("norm: p is ", p, "; it must be above 0");
   plan_of_reals("norm", x, reduction);
-  if (std::isinf(p)) return max(abs(x), reduction);
+  if (std::isinf(p)) return detail::within("norm", [&] { return max(abs(x), reduction); });
   if (p == 1.0) return sum(abs(x), reduction);
   // Roots and powers have no derivative at 0, so 1 takes its place there and the choice of 0 cuts
   // it off afterwards.
@@ -193,7 +193,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
     detail::fail("sum_to: ", x.shape(), " is not what broadcasting ", shape, " could have given");
   }
   if (reduction.axes.empty()) return x;
-  return sum(x, reduction).reshape(shape);
+  return detail::within("sum_to", [&] { return sum(x, reduction).reshape(shape); });
 }
 
 }  // namespace mnemo

@@ -3,6 +3,7 @@
 
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/detail/axes.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/reduction.hpp"
@@ -18,18 +19,6 @@ using detail::fail;
 using detail::ReductionPlan;
 
 constexpr std::int64_t block_elements = 65536;
-
-// Calls `body` with the type of `dtype`, of those that can be computed with.
-template <class Body>
-Tensor with_number(const char* name, DType dtype, const Body& body) {
-  return detail::with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {
-    if constexpr (std::is_same_v<T, Half>) {
-      fail(name, ": float16 is for storage only; convert with cast()");
-    } else {
-      return body(type);
-    }
-  });
-}
 
 // A run of elements folded into one, in lanes that the compiler can make vectors of.
 template <class T, class Sum, class F>
@@ -90,7 +79,7 @@ ReductionPlan plan_of_some(const char* name, const Tensor& x, const Reduction& r
 template <class Wins>
 Tensor extreme(const char* name, const Tensor& x, const Reduction& reduction, const Wins& wins) {
   const ReductionPlan plan = plan_of_some(name, x, reduction);
-  Tensor result = with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+  Tensor result = detail::with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto first = [](const T* row) { return *row; };
     // NaN wins and stays; without a branch, so that lanes become vectors.
     const auto better = [wins](T a, T b) { return (wins(b, a) | (b != b)) ? b : a; };
@@ -114,7 +103,7 @@ Tensor position_of_extreme(const char* name, const Tensor& x, const Reduction& r
   const ReductionPlan plan = plan_of_some(name, x, reduction);
   const Tensor rows = detail::as_rows(x.detach(), plan);
   Tensor result(plan.result, DType::int64);
-  return with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+  return detail::with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* const values = rows.data<T>();
     std::int64_t* const out = result.mutable_data<std::int64_t>();
     const std::int64_t count = plan.count;
@@ -139,18 +128,16 @@ constexpr auto smaller = [](auto a, auto b) { return a < b; };
 // Whether all elements of a row count as `value`'s opposite, negated: all for false, any for true.
 Tensor decide(const char* name, const Tensor& x, const Reduction& reduction, bool decisive) {
   const ReductionPlan plan = detail::plan_reduction(name, x, reduction);
-  return with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Tensor truth = x.dtype() == DType::boolean ? x : x.detach() != 0.0;
-    return fold_rows<bool, bool>(
-        detail::as_rows(truth, plan), plan.result, [decisive](const bool*) { return !decisive; },
-        [decisive](bool a, bool b) { return decisive ? a || b : a && b; });
-  });
+  const Tensor truth = detail::within(name, [&] { return x.detach() != 0.0; });
+  return fold_rows<bool, bool>(
+      detail::as_rows(truth, plan), plan.result, [decisive](const bool*) { return !decisive; },
+      [decisive](bool a, bool b) { return decisive ? a || b : a && b; });
 }
 
 template <class Sum, class F>
 Tensor fold_integers(const char* name, const Tensor& x, const ReductionPlan& plan, Sum start,
                      const F& f) {
-  return with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
+  return detail::with_number(name, x.dtype(), [&]<class T>(std::type_identity<T>) {
     // In unsigned arithmetic, which wraps around.
     const Tensor result = fold_rows<T, std::uint64_t>(
         detail::as_rows(x, plan), plan.result, [start](const T*) { return start; }, f);
@@ -266,7 +253,7 @@ void running_sums(const T* x, const detail::AroundAxis& around, Out* result) {
 Tensor cumsum(const Tensor& x, std::int64_t axis) {
   const std::size_t along = normalize_axis("cumsum", axis, x.rank());
   const auto around = detail::around_axis(x.shape(), along);
-  Tensor result = with_number("cumsum", x.dtype(), [&]<class T>(std::type_identity<T>) {
+  Tensor result = detail::with_number("cumsum", x.dtype(), [&]<class T>(std::type_identity<T>) {
     constexpr bool real = std::is_floating_point_v<T>;
     using Out = std::conditional_t<real, T, std::int64_t>;
     Tensor sums(x.shape(), dtype_of<Out>);

@@ -6,6 +6,8 @@
 
 #include "mnemo/core/creation.hpp"
 #include "mnemo/core/detail/axes.hpp"
+#include "mnemo/core/detail/axis_map.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/spans.hpp"
 #include "mnemo/core/detail/strided.hpp"
@@ -245,7 +247,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     }
     wanted[axis] = x.shape()[axis + x.rank() - shape.rank()];
   }
-  return broadcast_to(x, wanted);
+  return detail::within("expand", [&] { return broadcast_to(x, wanted); });
 }
 
 Tensor slice(const Tensor& x, const std::vector<Slice>& slices) {
@@ -309,7 +311,7 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
     }
     layers.push_back(unsqueeze(each, axis));
   }
-  return concat(layers, axis);
+  return detail::within("stack", [&] { return concat(layers, axis); });
 }
 
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, std::int64_t axis) {
@@ -381,7 +383,8 @@ Tensor tile(const Tensor& x, const Axes& counts) {
     for (const std::int64_t each : {std::int64_t{1}, length}) apart.push_back(each);
     for (const std::int64_t each : {count, length}) filled.push_back(each);
   }
-  const Tensor copies = broadcast_to(x.reshape(apart), filled);
+  const Tensor copies =
+      detail::within("tile", [&] { return broadcast_to(x.reshape(apart), filled); });
   Shape joined;
   for (std::size_t axis = 0; axis < rank; ++axis) {
     joined.push_back(filled[2 * axis] * filled[2 * axis + 1]);
@@ -394,8 +397,10 @@ Tensor repeat(const Tensor& x, std::int64_t count, std::int64_t axis_given) {
   const std::size_t axis = normalize_axis("repeat", axis_given, x.rank());
   Shape filled = x.shape();
   filled.insert(axis + 1, count);
-  return broadcast_to(unsqueeze(x, static_cast<std::int64_t>(axis) + 1), filled)
-      .reshape(with_length(x.shape(), axis, x.shape()[axis] * count));
+  const Tensor copies = detail::within("repeat", [&] {
+    return broadcast_to(unsqueeze(x, static_cast<std::int64_t>(axis) + 1), filled);
+  });
+  return copies.reshape(with_length(x.shape(), axis, x.shape()[axis] * count));
 }
 
 namespace {
@@ -474,15 +479,15 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<std::int64_t, std::int64
 
 namespace {
 
-void expect_image(const char* name, const Tensor& x, std::int64_t factor) {
-  if (x.rank() != 4) fail(name, ": takes [batch, channels, height, width], got ", x.shape());
+void expect_image_and_factor(const char* name, const Tensor& x, std::int64_t factor) {
+  detail::expect_image(name, x);
   if (factor < 1) fail(name, ": the factor ", factor, " must be at least 1");
 }
 
 }  // namespace
 
 Tensor pixel_shuffle(const Tensor& x, std::int64_t factor) {
-  expect_image("pixel_shuffle", x, factor);
+  expect_image_and_factor("pixel_shuffle", x, factor);
   const auto [n, c, h, w] = std::array{x.size(0), x.size(1), x.size(2), x.size(3)};
   if (c % factor != 0 || c / factor % factor != 0) {
     fail("pixel_shuffle: the channels of ", x.shape(), " do not divide by ", factor, " squared");
@@ -493,7 +498,7 @@ Tensor pixel_shuffle(const Tensor& x, std::int64_t factor) {
 }
 
 Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor) {
-  expect_image("pixel_unshuffle", x, factor);
+  expect_image_and_factor("pixel_unshuffle", x, factor);
   const auto [n, c, h, w] = std::array{x.size(0), x.size(1), x.size(2), x.size(3)};
   if (h % factor != 0 || w % factor != 0) {
     fail("pixel_unshuffle: height and width of ", x.shape(), " do not divide by ", factor);

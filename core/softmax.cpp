@@ -199,7 +199,7 @@ Tensor softmax_of_rows(const Tensor& x) {
 // An operation on the last axis along any axis.
 Tensor along(const char* name, const Tensor& x, std::int64_t axis,
              Tensor (*of_rows)(const Tensor&)) {
-  if (x.rank() == 0) return of_rows(x.reshape({1})).reshape({});
+  if (x.rank(name) == 0) return of_rows(x.reshape({1})).reshape({});
   const std::size_t at = normalize_axis(name, axis, x.rank());
   if (at + 1 == x.rank()) return of_rows(x);
   const auto from = static_cast<std::int64_t>(at);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/half.hpp"
 #include "mnemo/core/detail/parallel.hpp"
@@ -126,7 +127,9 @@ Tensor::Tensor(Ref<Storage> storage, Shape shape, DType dtype) {
   body_ = Ref<Body>(new Body(std::move(storage), std::move(shape), dtype));
 }
 
-void Tensor::throw_undefined() { detail::fail("tensor: this one is undefined"); }
+void Tensor::throw_undefined(const char* caller) {
+  detail::fail(caller, ": an undefined tensor was given");
+}
 
 void Tensor::expect_dtype(DType expected) const {
   if (dtype() != expected) {
@@ -134,8 +137,9 @@ void Tensor::expect_dtype(DType expected) const {
   }
 }
 
-std::int64_t Tensor::size(std::int64_t axis) const {
-  return shape()[normalize_axis("size", axis, rank())];
+std::int64_t Tensor::size(std::int64_t axis, const char* caller) const {
+  const Shape& all = shape(caller);
+  return all[normalize_axis("size", axis, all.rank())];
 }
 
 double Tensor::item() const {
@@ -223,10 +227,18 @@ Tensor Tensor::with_node(Ref<Node> node) && {
   return std::move(*this);
 }
 
-Tensor empty(const Shape& shape, DType dtype) { return Tensor(shape, dtype); }
+namespace {
+
+Tensor made(const char* name, const Shape& shape, DType dtype) {
+  return detail::within(name, [&] { return Tensor(shape, dtype); });
+}
+
+}  // namespace
+
+Tensor empty(const Shape& shape, DType dtype) { return made("empty", shape, dtype); }
 
 Tensor zeros(const Shape& shape, DType dtype) {
-  Tensor result(shape, dtype);
+  Tensor result = made("zeros", shape, dtype);
   auto* const bytes = static_cast<std::byte*>(result.mutable_raw());
   constexpr std::int64_t grain = std::int64_t{1} << 18;
   detail::parallel_range(static_cast<std::int64_t>(result.bytes()), grain,
@@ -237,19 +249,21 @@ Tensor zeros(const Shape& shape, DType dtype) {
 }
 
 Tensor full(const Shape& shape, double value, DType dtype) {
-  Tensor result(shape, dtype);
+  Tensor result = made("full", shape, dtype);
   result.fill(value);
   return result;
 }
 
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1.0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) {
+  return detail::within("ones", [&] { return full(shape, 1.0, dtype); });
+}
 Tensor zeros_like(const Tensor& tensor) { return zeros(tensor.shape(), tensor.dtype()); }
 Tensor ones_like(const Tensor& tensor) { return ones(tensor.shape(), tensor.dtype()); }
 Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
 
 template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape) {
-  Tensor result(shape, dtype_of<T>);
+  Tensor result = made("from_values", shape, dtype_of<T>);
   if (result.elements() != static_cast<std::int64_t>(values.size())) {
     detail::fail("from_values: ", values.size(), " values for shape ", shape, ", which has ",
                  result.elements(), " elements");

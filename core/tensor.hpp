@@ -31,14 +31,15 @@ class Tensor {
   /// `storage` seen as `shape` of `dtype`. Throws Error if it holds fewer bytes than that.
   Tensor(Ref<Storage> storage, Shape shape, DType dtype);
 
+  // The callers of these first four are named where the tensor is undefined.
   bool defined() const { return static_cast<bool>(body_); }
-  const Shape& shape() const { return body().shape; }
+  const Shape& shape(const char* caller = __builtin_FUNCTION()) const { return body(caller).shape; }
   /// Length of one axis; -1 is the last. Throws Error if there is no such axis.
-  std::int64_t size(std::int64_t axis) const;
-  std::size_t rank() const { return shape().rank(); }
+  std::int64_t size(std::int64_t axis, const char* caller = __builtin_FUNCTION()) const;
+  std::size_t rank(const char* caller = __builtin_FUNCTION()) const { return shape(caller).rank(); }
+  DType dtype(const char* caller = __builtin_FUNCTION()) const { return body(caller).dtype; }
   /// The number of elements.
   std::int64_t elements() const { return body().elements; }
-  DType dtype() const { return body().dtype; }
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * item_size(dtype()); }
 
   /// The elements, to read. Throws Error if T is not the C++ type of `dtype()`.
@@ -127,11 +128,11 @@ class Tensor {
     friend void destroy(Body* body) noexcept { delete body; }
   };
 
-  Body& body() const {
-    if (!body_) throw_undefined();
+  Body& body(const char* caller = "tensor") const {
+    if (!body_) throw_undefined(caller);
     return *body_;
   }
-  [[noreturn]] static void throw_undefined();
+  [[noreturn]] static void throw_undefined(const char* caller);
   void expect_dtype(DType expected) const;
 
   Ref<Body> body_;

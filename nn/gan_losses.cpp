@@ -3,51 +3,84 @@
 #include <vector>
 
 #include "mnemo/core/arithmetic.hpp"
-#include "mnemo/core/detail/text.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/math.hpp"
 
 namespace mnemo::nn {
 
-Tensor non_saturating_discriminator_loss(const Tensor& real, const Tensor& fake) {
-  return mean(softplus(-real)) + mean(softplus(fake));
+using mnemo::detail::fail;
+using mnemo::detail::within;
+
+namespace {
+
+// The value of `loss`, named in its errors; of no scores there is none.
+template <class Loss>
+Tensor named(const char* name, const Tensor& real, const Tensor& fake, const Loss& loss) {
+  if (real.shape(name).elements() == 0 || fake.shape(name).elements() == 0) {
+    fail(name, ": the mean of no scores, ", real.shape(), " and ", fake.shape());
+  }
+  return within(name, loss);
 }
-Tensor non_saturating_generator_loss(const Tensor& fake) { return mean(softplus(-fake)); }
+
+}  // namespace
+
+Tensor non_saturating_discriminator_loss(const Tensor& real, const Tensor& fake) {
+  return named("non_saturating_discriminator_loss", real, fake,
+               [&] { return mean(softplus(-real)) + mean(softplus(fake)); });
+}
+Tensor non_saturating_generator_loss(const Tensor& fake) {
+  return named("non_saturating_generator_loss", fake, fake, [&] { return mean(softplus(-fake)); });
+}
 
 Tensor least_squares_discriminator_loss(const Tensor& real, const Tensor& fake) {
-  return (mean(square(real - 1.0)) + mean(square(fake))) * 0.5;
+  return named("least_squares_discriminator_loss", real, fake,
+               [&] { return (mean(square(real - 1.0)) + mean(square(fake))) * 0.5; });
 }
-Tensor least_squares_generator_loss(const Tensor& fake) { return mean(square(fake - 1.0)) * 0.5; }
+Tensor least_squares_generator_loss(const Tensor& fake) {
+  return named("least_squares_generator_loss", fake, fake,
+               [&] { return mean(square(fake - 1.0)) * 0.5; });
+}
 
 Tensor hinge_discriminator_loss(const Tensor& real, const Tensor& fake) {
-  return mean(relu(1.0 - real)) + mean(relu(1.0 + fake));
+  return named("hinge_discriminator_loss", real, fake,
+               [&] { return mean(relu(1.0 - real)) + mean(relu(1.0 + fake)); });
 }
-Tensor hinge_generator_loss(const Tensor& fake) { return -mean(fake); }
+Tensor hinge_generator_loss(const Tensor& fake) {
+  return named("hinge_generator_loss", fake, fake, [&] { return -mean(fake); });
+}
 
 Tensor wasserstein_critic_loss(const Tensor& real, const Tensor& fake) {
-  return mean(fake) - mean(real);
+  return named("wasserstein_critic_loss", real, fake, [&] { return mean(fake) - mean(real); });
 }
-Tensor wasserstein_generator_loss(const Tensor& fake) { return -mean(fake); }
+Tensor wasserstein_generator_loss(const Tensor& fake) {
+  return named("wasserstein_generator_loss", fake, fake, [&] { return -mean(fake); });
+}
 
 namespace detail {
 
-using mnemo::detail::fail;
-
-Tensor leaf(const Tensor& samples) { return samples.detach().set_requires_grad(); }
+Tensor leaf(const char* name, const Tensor& samples) {
+  if (!is_differentiable(samples.dtype(name)) || samples.rank() == 0 || samples.elements() == 0) {
+    fail(name, ": samples ", samples.shape(), " of ", samples.dtype(),
+         " should be [batch, ...] of float32 or float64, and some");
+  }
+  return samples.detach().set_requires_grad();
+}
 
 Tensor between(const Tensor& real, const Tensor& fake, Rng& rng) {
-  if (real.rank() == 0 || !(real.shape() == fake.shape())) {
-    fail("gradient_penalty: real ", real.shape(), " and fake ", fake.shape(),
-         " should have one shape [batch, ...]");
+  constexpr const char* name = "gradient_penalty";
+  leaf(name, real);  // checks it
+  if (!(real.shape() == fake.shape(name)) || real.dtype() != fake.dtype()) {
+    fail(name, ": real ", real.shape(), " of ", real.dtype(), " and fake ", fake.shape(), " of ",
+         fake.dtype(), " should have one shape and dtype");
   }
   Shape each(real.rank(), 1);
   each[0] = real.size(0);
   const NoGrad no_grad;
-  return leaf(real + rng.uniform(each, 0.0, 1.0, real.dtype()) * (fake - real));
+  return leaf(name, real + rng.uniform(each, 0.0, 1.0, real.dtype()) * (fake - real));
 }
 
 Tensor squared_gradient_norms(const Tensor& scores, const Tensor& samples) {
-  if (samples.elements() == 0) fail("gradient penalty: no samples, ", samples.shape());
   const Tensor gradient = grad({sum(scores)}, {samples}, {.create_graph = true})[0];
   Reduction each;
   for (std::size_t axis = 1; axis < samples.rank(); ++axis) {

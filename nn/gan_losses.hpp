@@ -33,7 +33,7 @@ Tensor between(const Tensor& real, const Tensor& fake, Rng& rng);
 Tensor squared_gradient_norms(const Tensor& scores, const Tensor& samples);
 /// mean((sqrt(squares) - 1)²)
 Tensor distance_from_one(const Tensor& squares);
-Tensor leaf(const Tensor& samples);
+Tensor leaf(const char* name, const Tensor& samples);
 
 }  // namespace detail
 
@@ -53,7 +53,7 @@ Tensor gradient_penalty(Critic&& critic, const Tensor& real, const Tensor& fake,
 /// paper adds it gamma / 2 times, with gamma = 10.
 template <class Critic>
 Tensor r1_penalty(Critic&& critic, const Tensor& real) {
-  const Tensor samples = detail::leaf(real);
+  const Tensor samples = detail::leaf("r1_penalty", real);
   const Tensor scores = critic(samples);
   return mean(detail::squared_gradient_norms(scores, samples));
 }

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
-#include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/math.hpp"
 #include "mnemo/core/reduce.hpp"
@@ -27,7 +27,8 @@ Tensor reduced(const char* name, const Tensor& losses, Reduce reduce) {
 }
 
 void expect_alike(const char* name, const Tensor& a, const Tensor& b) {
-  if (a.shape() == b.shape() && a.dtype() == b.dtype() && is_differentiable(a.dtype())) return;
+  const bool alike = a.shape(name) == b.shape(name) && a.dtype() == b.dtype();
+  if (alike && is_differentiable(a.dtype())) return;
   detail::fail(name, ": prediction ", a.shape(), " of ", a.dtype(), " and target ", b.shape(),
                " of ", b.dtype(), " should have one shape, and be both float32 or both float64");
 }
@@ -93,9 +94,10 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
   if (options.pos_weight.defined()) {
     const Shape& shape = options.pos_weight.shape();
     if (!(broadcast_shapes("bce_with_logits: pos_weight", shape, logits.shape()) ==
-          logits.shape())) {
-      detail::fail("bce_with_logits: pos_weight ", shape, " does not broadcast to the logits ",
-                   logits.shape());
+          logits.shape()) ||
+        options.pos_weight.dtype() != logits.dtype()) {
+      detail::fail("bce_with_logits: pos_weight ", shape, " of ", options.pos_weight.dtype(),
+                   " does not broadcast to the logits ", logits.shape(), " of ", logits.dtype());
     }
     positive = positive * options.pos_weight;
   }
@@ -132,6 +134,7 @@ Tensor classes_last(const Tensor& x) {
 }
 
 Rows rows_of(const char* name, const Tensor& x) {
+  detail::with_float_type(name, x.dtype(name), [](auto) {});
   if (x.rank() == 0 || x.elements() == 0) {
     detail::fail(name, ": takes [batch, classes, ...] or [classes], none of them 0, got ",
                  x.shape());
@@ -158,7 +161,7 @@ struct Targets {
 
 Targets label_targets(const char* name, const Rows& rows, const Tensor& labels,
                       const Tensor& weight, std::int64_t ignore, double smoothing) {
-  if (!is_integer(labels.dtype()) || !(labels.shape() == rows.shape)) {
+  if (!is_integer(labels.dtype(name)) || !(labels.shape() == rows.shape)) {
     detail::fail(name, ": labels ", labels.shape(), " of ", labels.dtype(), " should be ",
                  rows.shape, " of an integer dtype");
   }
@@ -216,7 +219,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
       target.rank() == 1 && target.size(0) == logits.size(0)) {
     const auto labels = target.span<std::int64_t>();
     if (std::find(labels.begin(), labels.end(), options.ignore_index) == labels.end()) {
-      return reduced(name, softmax_cross_entropy(logits, target), options.reduce);
+      return detail::within(name, [&] {
+        return reduced(name, softmax_cross_entropy(logits, target), options.reduce);
+      });
     }
   }
   const Rows rows = rows_of(name, logits);

@@ -21,6 +21,18 @@ struct Trace {
 };
 thread_local Trace* active_trace = nullptr;
 
+// An Error within a module, told with the path that leads there from the module that was called.
+struct ModuleError : Error {
+  ModuleError(const Module* where_, std::string path_, std::string text_)
+      : Error(path_.empty() ? text_ : path_ + ": " + text_),
+        where(where_),
+        path(std::move(path_)),
+        text(std::move(text_)) {}
+  const Module* where;
+  std::string path;
+  std::string text;
+};
+
 std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "/" + name;
 }
@@ -76,10 +88,22 @@ Tensor Module::forward(const Tensor&) {
   detail::fail(describe(), ": has no forward() that takes one tensor");
 }
 
-Tensor Module::operator()(const Tensor& x) {
+Tensor Module::operator()(const Tensor& x) try {
   Tensor y = forward(x);
   if (active_trace) active_trace->outputs.emplace_back(this, y.shape());
   return y;
+} catch (const ModuleError& error) {
+  for (const NamedModule& child : children_) {
+    if (child.module.get() != error.where) continue;
+    throw ModuleError(this, error.path.empty() ? child.name : child.name + "/" + error.path,
+                      error.text);
+  }
+  throw;
+} catch (const Error& error) {
+  const std::string name = describe();
+  const bool told =
+      std::string_view(error.what()).starts_with(name.substr(0, name.find_first_of("([")));
+  throw ModuleError(this, "", told ? error.what() : name + ": " + error.what());
 }
 
 Variables Module::collected(Which which) const {

@@ -12,6 +12,18 @@ void expect_defined(const char* name, const Tensors&... tensors) {
   if (!(tensors.defined() && ...)) fail(name, ": an undefined tensor was given");
 }
 
+/// What `body` gives. An Error of an operation within is told under the name of the one that the
+/// user called.
+[[noreturn]] void rethrow_within(std::string_view name, const Error& error);
+template <class Body>
+auto within(const char* name, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    rethrow_within(name, error);
+  }
+}
+
 /// Throws Error unless all inputs are defined and of one dtype.
 void expect_one_dtype(const char* name, std::span<const Tensor* const> inputs);
 

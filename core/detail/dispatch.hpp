@@ -26,6 +26,18 @@ decltype(auto) with_any_type(DType dtype, const Body& body) {
   return body(std::type_identity<double>{});
 }
 
+/// The same for numbers and bool; throws Error naming `operation` for float16, which is only stored.
+template <class Body>
+Tensor with_number(const char* operation, DType dtype, const Body& body) {
+  return with_any_type(dtype, [&]<class T>(std::type_identity<T> type) -> Tensor {
+    if constexpr (std::is_same_v<T, Half>) {
+      fail(operation, ": float16 is for storage only; convert with cast()");
+    } else {
+      return body(type);
+    }
+  });
+}
+
 /// The same for the two types that compute; throws Error naming `operation` for any other.
 template <class Body>
 decltype(auto) with_float_type(const char* operation, DType dtype, const Body& body) {
