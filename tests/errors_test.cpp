@@ -19,8 +19,9 @@ using Axis = std::int64_t;
 using Calls = std::vector<std::pair<std::string, std::function<void()>>>;
 
 void expect_named(const Calls& calls) {
-  for (const auto& [name, call] : calls) {
-    const std::string message = error_of(call);
+  for (const auto& each : calls) {  // clang 14 captures no structured bindings
+    const std::string& name = each.first;
+    const std::string message = error_of(each.second);
     const bool named = message.starts_with(name + ": ") || message.starts_with(name + "(") ||
                        message.starts_with(name + "[");
     CHECK_MESSAGE(named, name, " says: ", message);

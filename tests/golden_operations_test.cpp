@@ -379,9 +379,10 @@ TEST_CASE("inputs that do not fit are refused by an Error, or else computed with
         }
       } catch (const Error& error) {
         ++refused;
-        const std::string function = name.substr(0, name.find('.'));
         const std::string message = error.what();
-        CHECK_MESSAGE((name == "numbers" || message.starts_with(function + ": ")), message);
+        const std::string function = name.substr(0, name.find('.'));
+        const bool named = function == "numbers" || message.starts_with(function + ": ");
+        CHECK_MESSAGE(named, message);
       }
     }
   }
