@@ -33,8 +33,8 @@ enum class Method { columns, depthwise, winograd };
 //
 //   element  kernel, stride                    channels         method
 //   float    2 to 9, 1; 4 to 9 but 7, 2;       16 or more on    winograd: 25 or 36 products of
-//            no groups, no dilation,           both sides       channels instead of 64 or 144
-//            not very few results                               for each part of a filter
+//            no dilation, not very             both sides of    channels instead of 64 or 144
+//            few results                       a group          for each part of a filter
 //   any      any                               one in a group,  depthwise: shifted sums, channel
 //                                              few out          by channel
 //   any      1x1, 1, no padding, many pixels   any              columns: the image is the matrix
@@ -43,7 +43,7 @@ enum class Method { columns, depthwise, winograd };
 // With few channels the transforms cost more than they save. Winograd's rounding: winograd.hpp.
 template <class T>
 Method method_for(const ConvGeometry& g) {
-  const bool many_channels = g.in_channels >= 16 && g.out_channels >= 16;
+  const bool many_channels = g.in_channels / g.groups >= 16 && g.out_channels / g.groups >= 16;
   if (std::is_same_v<T, float> && many_channels && fits_winograd(g)) return Method::winograd;
   return fits_depthwise(g) ? Method::depthwise : Method::columns;
 }

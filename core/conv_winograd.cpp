@@ -24,17 +24,17 @@ std::int64_t wanted_tiles(std::int64_t depth, std::int64_t width) {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// The images on one side of a convolution, and how their pixels lie in planes. Where filters are cut
+// The images on one side of a group, and how their pixels lie in planes. Where filters are cut
 // into parts^2, the side that is read in windows has as many for each tile.
 struct Side {
-  std::int64_t channels, parts;
+  std::int64_t channels, all_channels, parts;
   LaneAxis y, x;
   std::int64_t phases() const { return y.stride * x.stride; }
   std::int64_t windows() const { return phases() * parts * parts; }
   std::int64_t blocks() const { return ceil_div(channels, lane_count); }
   std::int64_t lanes() const { return blocks() * lane_count; }  // channels, padded with zeros
   std::int64_t width() const { return windows() * lanes(); }    // of a transformed tile's row
-  std::int64_t image() const { return channels * y.size * x.size; }
+  std::int64_t sample() const { return all_channels * y.size * x.size; }
 };
 
 // Tiles of 4x4 results cover the planes of one side ("tiled"); the other is read in windows of
@@ -116,7 +116,7 @@ void transform_images(const Side& side, const Run& run, const Tiles& tiles, cons
   std::fill_n(lanes, lanes_size, 0.0f);
   const LaneImage image = lane_image(side);
   for (std::int64_t s = 0; s < run.samples; ++s) {
-    const float* const sample = images + (run.first_sample + s) * side.image();
+    const float* const sample = images + (run.first_sample + s) * side.sample();
     for (std::int64_t block = 0; block < side.blocks(); ++block) {
       const std::int64_t channel = block * lane_count;
       image.load(sample + channel * side.y.size * side.x.size, side.channels - channel, lanes);
@@ -150,7 +150,7 @@ void results_to_images(const Side& side, const Run& run, const Tiles& tiles,
   float* const lanes = scratch<float>(Slot::planes, LaneImage::size(side.y, side.x));
   const LaneImage image = lane_image(side);
   for (std::int64_t s = 0; s < run.samples; ++s) {
-    float* const sample = images + (run.first_sample + s) * side.image();
+    float* const sample = images + (run.first_sample + s) * side.sample();
     for (std::int64_t block = 0; block < side.blocks(); ++block) {
       const std::int64_t channel = block * lane_count;
       for (std::int64_t phase = 0; phase < side.phases(); ++phase) {
@@ -192,7 +192,7 @@ struct Filters {
   std::int64_t windows() const { return g.stride_height * g.stride_width * parts * parts; }
   std::int64_t taps() const { return g.kernel_height * g.kernel_width; }
   std::int64_t in_stride() const { return taps(); }
-  std::int64_t out_stride() const { return g.in_channels * taps(); }
+  std::int64_t out_stride() const { return g.in_channels / g.groups * taps(); }
   // -1 beyond the kernel: the last taps of a phase may be missing.
   std::int64_t tap(std::int64_t window, std::int64_t i, std::int64_t j) const {
     const std::int64_t phase = window / (parts * parts), part = window % (parts * parts);
@@ -346,7 +346,8 @@ Tiles tiles_of(std::int64_t rows, std::int64_t columns) {
 // x as it is read by windows, or written from the turned filters: its first place then belongs to
 // the position pad / stride.
 Side input_side(const ConvGeometry& g, std::int64_t parts, bool back) {
-  return {g.in_channels,
+  return {g.in_channels / g.groups,
+          g.in_channels,
           parts,
           {g.in_height, g.stride_height, back ? g.pad_top % g.stride_height : g.pad_top, 0, 0},
           {g.in_width, g.stride_width, back ? g.pad_left % g.stride_width : g.pad_left, 0, 0}};
@@ -356,7 +357,11 @@ Side input_side(const ConvGeometry& g, std::int64_t parts, bool back) {
 // reach.
 Side output_side(const ConvGeometry& g, std::int64_t parts, std::int64_t pad_y,
                  std::int64_t pad_x) {
-  return {g.out_channels, parts, {g.out_height, 1, pad_y, 0, 0}, {g.out_width, 1, pad_x, 0, 0}};
+  return {g.out_channels / g.groups,
+          g.out_channels,
+          parts,
+          {g.out_height, 1, pad_y, 0, 0},
+          {g.out_width, 1, pad_x, 0, 0}};
 }
 
 template <int R>
@@ -433,7 +438,7 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
 static bool two_taps(const ConvGeometry& g) { return taps(g) == 2 || taps(g) == 4; }
 
 bool fits_winograd(const ConvGeometry& g) {
-  const bool plain = g.groups == 1 && g.dilation_height == 1 && g.dilation_width == 1 &&
+  const bool plain = g.dilation_height == 1 && g.dilation_width == 1 &&
                      g.kernel_height == g.kernel_width && g.stride_height == g.stride_width &&
                      g.pad_top >= 0 && g.pad_left >= 0;
   if (!plain || g.stride_height > 2 || g.kernel_height > longest_kernel) return false;
@@ -442,23 +447,43 @@ bool fits_winograd(const ConvGeometry& g) {
   const std::int64_t products = windows * (two_taps(g) ? 25 : 36);  // for a tile of results
   const Tiles tiles = tiles_of(g.out_height, g.out_width);
   const std::int64_t all = g.batch * tiles.down * tiles.across;
-  const std::int64_t filters = g.in_channels * g.out_channels;
+  const std::int64_t filters = g.in_channels / g.groups * (g.out_channels / g.groups);
   return 2 * products <= tile * tile * g.kernel_height * g.kernel_width &&
          64 * all * all >= windows * filters && products * filters <= most_filter_floats;
 }
 
+// Calls `body` with where each group begins in x, in w and in u or y, and its number.
+template <class Body>
+static void for_each_group(const ConvGeometry& g, const Body& body) {
+  const std::int64_t in = g.in_channels / g.groups, out = g.out_channels / g.groups;
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    body(group * in * g.in_height * g.in_width, group * out * in * g.kernel_height * g.kernel_width,
+         group * out * g.out_height * g.out_width, group);
+  }
+}
+
 void conv_output_winograd(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                           float* y) {
-  two_taps(g) ? output<2>(g, x, w, bias, y) : output<3>(g, x, w, bias, y);
+  const auto kernel = two_taps(g) ? output<2> : output<3>;
+  for_each_group(g, [&](auto in, auto filters, auto out, auto group) {
+    kernel(g, x + in, w + filters, bias ? bias + group * (g.out_channels / g.groups) : nullptr,
+           y + out);
+  });
 }
 
 void conv_input_winograd(const ConvGeometry& g, const float* u, const float* w, const float* bias,
                          float* x) {
-  two_taps(g) ? input<2>(g, u, w, bias, x) : input<3>(g, u, w, bias, x);
+  const auto kernel = two_taps(g) ? input<2> : input<3>;
+  for_each_group(g, [&](auto in, auto filters, auto out, auto group) {
+    kernel(g, u + out, w + filters, bias ? bias + group * (g.in_channels / g.groups) : nullptr,
+           x + in);
+  });
 }
 
 void conv_weight_winograd(const ConvGeometry& g, const float* x, const float* u, float* w) {
-  two_taps(g) ? weight<2>(g, x, u, w) : weight<3>(g, x, u, w);
+  const auto kernel = two_taps(g) ? weight<2> : weight<3>;
+  for_each_group(
+      g, [&](auto in, auto filters, auto out, auto) { kernel(g, x + in, u + out, w + filters); });
 }
 
 }  // namespace mnemo::detail

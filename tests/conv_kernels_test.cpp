@@ -231,6 +231,9 @@ std::vector<ConvGeometry> chosen_geometries() {
   ConvGeometry grouped = geometry(3, 64, 12, 96, 3, 1, 1);
   grouped.groups = 2;
   all.push_back(grouped);
+  ConvGeometry strided = geometry(3, 48, 11, 54, 5, 2, 1);
+  strided.groups = 3;
+  all.push_back(strided);
   ConvGeometry wider = geometry(2, 24, 7, 16, 4, 2, 1);  // a transposed convolution's extra row
   wider.in_height += 1, wider.in_width += 1;
   all.push_back(wider);

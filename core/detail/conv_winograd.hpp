@@ -3,7 +3,7 @@
 
 namespace mnemo::detail {
 
-/// Whether the kernels below are made for this geometry: no groups or dilation, square kernels with
+/// Whether the kernels below are made for this geometry: no dilation, square kernels with
 /// stride 1 or 2, where at least half of the products are saved, and enough tiles of 4x4 results to
 /// pay for the transform of the filters. With stride 2, each of the four phases of the input has a
 /// filter of its own; filters of more than three taps are sums of parts of 2x2 or 3x3, with zeros
