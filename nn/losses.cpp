@@ -125,7 +125,7 @@ struct Rows {
 };
 
 Tensor classes_last(const Tensor& x) {
-  if (x.rank() <= 2) return x.reshape({-1, x.size(-1)});
+  if (x.rank() <= 2) return x.reshape({x.elements() / x.size(-1), x.size(-1)});
   std::vector<std::int64_t> order{0};
   for (std::size_t axis = 2; axis < x.rank(); ++axis)
     order.push_back(static_cast<std::int64_t>(axis));
@@ -135,12 +135,13 @@ Tensor classes_last(const Tensor& x) {
 
 Rows rows_of(const char* name, const Tensor& x) {
   detail::with_float_type(name, x.dtype(name), [](auto) {});
-  if (x.rank() == 0 || x.elements() == 0) {
-    detail::fail(name, ": takes [batch, classes, ...] or [classes], none of them 0, got ",
+  const std::size_t axis = x.rank() == 1 ? 0 : 1;
+  if (x.rank() == 0 || x.shape()[axis] == 0) {
+    detail::fail(name, ": takes [batch, classes, ...] or [classes] with some classes, got ",
                  x.shape());
   }
   Shape shape = x.shape();
-  shape.erase(x.rank() == 1 ? 0 : 1);
+  shape.erase(axis);
   return {classes_last(x), shape};
 }
 
