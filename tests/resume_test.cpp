@@ -1,5 +1,5 @@
-/// Drives the built dcgan program: a run that is stopped, or killed at any moment, and resumed must end
-/// with the same bytes as one that was left alone, on any number of threads.
+/// Drives the built examples, dcgan most of all: a run that is stopped, or killed at any moment, and
+/// resumed must end with the same bytes as one that was left alone, on any number of threads.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,8 +27,6 @@ namespace {
 using Arguments = std::vector<std::string>;
 using Clock = std::chrono::steady_clock;
 
-const std::string program = MNEMO_DCGAN;
-
 struct Folder {
   fs::path path;
   Folder() {
@@ -47,8 +45,10 @@ std::string bytes_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The program running with `arguments`, its output in `log`.
-pid_t start(const Arguments& arguments, const std::string& log) {
+/// The example running with `arguments`, its output in `log`.
+pid_t start(const Arguments& arguments, const std::string& log,
+            const std::string& example = "dcgan") {
+  const std::string program = MNEMO_EXAMPLES "/" + example;
   std::vector<char*> pointers{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments)
     pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -76,9 +76,9 @@ struct Result {
   std::string output;
 };
 
-Result run(const Arguments& arguments, const Folder& folder) {
+Result run(const Arguments& arguments, const Folder& folder, const std::string& example = "dcgan") {
   const std::string log = folder / "output";
-  const int status = wait_for(start(arguments, log));
+  const int status = wait_for(start(arguments, log, example));
   return {status, bytes_of(log)};
 }
 
@@ -91,8 +91,9 @@ Arguments training(const std::string& out, int steps, const Arguments& more = {}
   return arguments;
 }
 
-void check_run(const Arguments& arguments, const Folder& folder) {
-  const Result result = run(arguments, folder);
+void check_run(const Arguments& arguments, const Folder& folder,
+               const std::string& example = "dcgan") {
+  const Result result = run(arguments, folder, example);
   INFO(result.output);
   REQUIRE(result.status == 0);
 }
@@ -168,6 +169,34 @@ TEST_CASE("killed at random moments and resumed: the same bytes") {
     fs::remove_all(out);
   }
   CHECK(killed > 10);
+}
+
+TEST_CASE("the other examples too: killed and resumed on another number of threads") {
+  const Folder folder;
+  std::mt19937 random(20261125);
+  for (const std::string example : {"classifier", "wgan_gp", "autoencoder"}) {
+    CAPTURE(example);
+    const auto begin = Clock::now();
+    check_run(training(folder / example, 60, {"--threads", "1"}), folder, example);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    std::uniform_real_distribution<double> moment(0.3 * seconds, 0.9 * seconds);
+    for (const std::string round : {"a", "b", "c"}) {
+      const std::string out = folder / (example + round);
+      const Arguments two_threads = training(out, 60, {"--threads", "2", "--resume"});
+      const pid_t child = start(two_threads, folder / "output", example);
+      std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+      ::kill(child, SIGKILL);
+      wait_for(child);
+      check_run(training(out, 60, {"--threads", "1", "--resume"}), folder, example);
+      for (const char* name : {"/step_00000060.npz", "/losses.csv"}) {
+        CHECK(bytes_of(folder / example + name) == bytes_of(out + name));
+      }
+    }
+  }
+  check_run({"--steps", "300", "--out", folder / "whole"}, folder, "custom_op");
+  check_run({"--steps", "100", "--out", folder / "parts"}, folder, "custom_op");
+  check_run({"--steps", "300", "--out", folder / "parts", "--resume"}, folder, "custom_op");
+  CHECK(bytes_of(folder / "whole/state.npz") == bytes_of(folder / "parts/state.npz"));
 }
 
 TEST_CASE("SIGTERM and SIGINT: finishes the step, saves, exits with 0 and says how to resume") {
