@@ -16,6 +16,7 @@
 #include "common/command_line.hpp"
 #include "common/continuation.hpp"
 #include "common/data.hpp"
+#include "common/png.hpp"
 #include "common/run.hpp"
 #include "common/stop.hpp"
 
@@ -104,23 +105,20 @@ Data load(const std::string& folder) {
   return data;
 }
 
-double right_share(const Tensor& logits, const Tensor& labels) {
-  return mean(cast(argmax(logits, 1) == labels, DType::float32)).item();
+double right_share(const Tensor& named, const Tensor& labels) {
+  return mean(cast(named == labels, DType::float32)).item();
 }
 
-/// Which share of `set` the network names rightly, in evaluation mode.
-double accuracy(nn::Module& network, const io::ImageSet& set) {
+/// What the network, in evaluation mode, takes each of the pictures for: labels [n].
+Tensor names(nn::Module& network, const Tensor& images) {
   const NoGrad no_grad;
   network.eval();
-  double right = 0.0;
-  constexpr std::int64_t at_once = 500;
-  for (std::int64_t begin = 0; begin < set.labels.size(0); begin += at_once) {
-    const Tensor labels = slice(set.labels, 0, begin, begin + at_once);
-    const Tensor logits = network(normalized(slice(set.images, 0, begin, begin + at_once)));
-    right += right_share(logits, labels) * static_cast<double>(labels.size(0));
+  std::vector<Tensor> parts;
+  for (const Tensor& part : split(images, 500)) {
+    parts.push_back(argmax(network(normalized(part)), 1));
   }
   network.train();
-  return right / static_cast<double>(set.labels.size(0));
+  return concat(parts);
 }
 
 int train(int argc, const char* const* argv) {
@@ -169,12 +167,14 @@ int train(int argc, const char* const* argv) {
     optimizer.step(grad(loss, network.parameters()));
     schedule.step();
     run.log_step(std::array{static_cast<float>(loss.item()),
-                            static_cast<float>(right_share(logits.detach(), batch[1]))});
+                            static_cast<float>(right_share(argmax(logits, 1), batch[1]))});
     if (batches.position() == 0 || !run.goes_on()) {
+      const Tensor named = names(network, data.test.images);
       char line[80];
       std::snprintf(line, sizeof line, "after %lld epochs: %.4f of the test pictures right",
-                    static_cast<long long>(batches.epoch()), accuracy(network, data.test));
+                    static_cast<long long>(batches.epoch()), right_share(named, data.test.labels));
       run.note(line);
+      write_mistakes(run.picture(), data.test, named);
     }
     run.save_if_due();
   }

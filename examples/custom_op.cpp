@@ -83,13 +83,12 @@ double error_on(nn::Module& network, double from, double to) {
   return std::sqrt(nn::mse(network(x), wave(x)).item());
 }
 
-/// The wave in blue, what the network makes of it in orange.
 void draw(nn::Module& network, const std::filesystem::path& path) {
   const NoGrad no_grad;
   const Tensor x = linspace(-6.0, 9.0, 400).reshape({400, 1});
-  Plot plot(-6.0, 9.0, -3.0, 4.0);
-  plot.curve(x, wave(x), blue);
-  plot.curve(x, network(x), orange);
+  Plot plot({-6.0, 9.0, "x"}, {-3.0, 4.0, "y"});
+  plot.curve(x, wave(x), blue, "wave");
+  plot.curve(x, network(x), orange, "network (trained on -6 to 6)");
   plot.write(path);
 }
 

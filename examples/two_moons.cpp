@@ -33,12 +33,12 @@ Moons make_moons(Rng& rng) {
 /// How sure the net is of either class everywhere, and the points on top.
 void draw(nn::Module& net, const Moons& moons, const std::filesystem::path& path) {
   const NoGrad no_grad;
-  Plot plot(-1.5, 2.5, -1.1, 1.6);
+  Plot plot({-1.5, 2.5, "x"}, {-1.1, 1.6, "y"});
   plot.background(sigmoid(net(plot.pixel_points())));
   const std::vector<Tensor> columns = split(moons.points, 1, 1);
   const std::vector<Tensor> x = chunk(columns[0], 2), y = chunk(columns[1], 2);
-  plot.dots(x[0], y[0], orange);
-  plot.dots(x[1], y[1], blue);
+  plot.dots(x[0], y[0], orange, "upper moon");
+  plot.dots(x[1], y[1], blue, "lower moon");
   plot.write(path);
 }
 

@@ -89,7 +89,8 @@ def gather(weight, source, names, at, last, betas):
         steps = number("step", math.inf) - number("skipped/" + parameter, 0)
         rate = number("learning_rate", math.nan)
         moments = [weight.values[column][at] for column in ("exp_avg", "exp_avg_sq")]
-        step = adam_step(*moments, steps, rate, betas)
+        # Of a run's first steps the betas decide, which no file holds; they are shown of nothing newer.
+        step = adam_step(*moments, steps, rate, betas) if last or steps >= 10 else None
         weight.steps += [None] * (at - len(weight.steps)) + [step]
         weight.rates += [None] * (at - len(weight.rates)) + [rate]
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/canvas.hpp"
 #include "mnemo/core/error.hpp"
 #include "mnemo/io/image.hpp"
 
@@ -50,6 +51,35 @@ void write_png_grid(const std::filesystem::path& path, const mnemo::Tensor& imag
     }
   }
   mnemo::io::write_png(path, mnemo::from_values(pixels, {total_height, total_width}));
+}
+
+void write_mistakes(const std::filesystem::path& path, const mnemo::io::ImageSet& set,
+                    const mnemo::Tensor& named) {
+  constexpr std::int64_t rows = 4, columns = 6, scale = 3, gap = 10, line = text_height + 3;
+  const std::int64_t height = set.images.size(1), width = set.images.size(2);
+  const std::int64_t across = width * scale + gap, down = height * scale + 2 * line + gap;
+  Canvas canvas(columns * across + gap, rows * down + gap, 255);
+  const auto name = [](std::int64_t label) {
+    return mnemo::io::fashion_mnist_classes[static_cast<std::size_t>(label)];
+  };
+  std::int64_t drawn = 0;
+  for (std::int64_t i = 0; i < named.size(0) && drawn < rows * columns; ++i) {
+    const std::int64_t is = set.labels.data<std::int64_t>()[i];
+    const std::int64_t taken_for = named.data<std::int64_t>()[i];
+    if (is == taken_for) continue;
+    const std::int64_t left = drawn % columns * across + gap, top = drawn / columns * down + gap;
+    const std::uint8_t* const picture = set.images.data<std::uint8_t>() + i * height * width;
+    for (std::int64_t y = 0; y < height * scale; ++y) {
+      for (std::int64_t x = 0; x < width * scale; ++x) {
+        const std::uint8_t level = picture[y / scale * width + x / scale];
+        canvas.paint(left + x, top + y, {level, level, level});
+      }
+    }
+    canvas.print(left, top + height * scale + 4, name(is), black);
+    canvas.print(left, top + height * scale + 4 + line, name(taken_for), orange);
+    ++drawn;
+  }
+  canvas.write(path);
 }
 
 }  // namespace examples
