@@ -132,6 +132,12 @@ void check_tensors(const Call& call, const Tensor& x, const Tensor& weight, cons
   }
 }
 
+// Where there is one window only, its distance to the next does not matter, however large it is.
+void forget_unused_strides(ConvGeometry& g) {
+  if (g.out_height == 1) g.stride_height = 1;
+  if (g.out_width == 1) g.stride_width = 1;
+}
+
 Tensor convolve(const Call& call, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 const ConvOptions& options) {
   const auto& [stride, padding, dilation, groups] = options;
@@ -180,6 +186,7 @@ Tensor convolve(const Call& call, const Tensor& x, const Tensor& weight, const T
     detail::fail(call.name, ": the kernel of weight ", call.shape(weight), " is larger than input ",
                  call.shape(x), " with its padding");
   }
+  forget_unused_strides(g);
   return output_of(g, x, weight, bias);
 }
 
@@ -226,6 +233,7 @@ Tensor convolve_transposed(const Call& call, const Tensor& x, const Tensor& weig
                  " leave nothing of the result after taking off the padding [", padding.height,
                  ", ", padding.width, "]");
   }
+  forget_unused_strides(g);
   return input_of(g, x, weight, bias);
 }
 

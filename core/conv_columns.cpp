@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+
+#include "mnemo/core/detail/lanes.hpp"
 
 namespace mnemo::detail {
 namespace {
@@ -10,25 +13,56 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return a >= 0 ? (a + b - 1) / b : -(-a / b);
 }
 
-// The part of a phase row that lies inside the image: elements j with 0 <= j * stride + offset <
-// size.
-struct Span {
-  std::int64_t begin, end;
-};
+template <std::int64_t value>
+using Constant = std::integral_constant<std::int64_t, value>;
 
-Span inside(std::int64_t offset, std::int64_t stride, std::int64_t size, std::int64_t width) {
-  const std::int64_t begin = std::clamp<std::int64_t>(ceil_div(-offset, stride), 0, width);
-  return {begin, std::clamp<std::int64_t>(ceil_div(size - offset, stride), begin, width)};
+// Calls `body` with the stride; the common ones are constants, for which there are vectors.
+template <class Body>
+void with_stride(std::int64_t stride, const Body& body) {
+  switch (stride) {
+    case 1: return body(Constant<1>());
+    case 2: return body(Constant<2>());
+    default: return body(stride);
+  }
 }
 
-// `from` and `to` at a distance of `stride`; the common strides are constants that vectorise.
-template <class Body>
-void strided(std::int64_t stride, const Body& body) {
-  switch (stride) {
-    case 1: return body([](std::int64_t j) { return j; });
-    case 2: return body([](std::int64_t j) { return 2 * j; });
-    default: return body([stride](std::int64_t j) { return stride * j; });
+// `count` elements of an image, `stride` apart, to contiguous places. Where there is `room` on both
+// sides, it goes on to the end of a block; what is written next puts that right.
+template <class T, class Stride>
+void take_row(const T* from, Stride stride, std::int64_t count, bool room, T* to) {
+  if constexpr (!std::is_same_v<Stride, std::int64_t>) {
+    for (std::int64_t j = 0; room && j < count; j += block_size<T>) {
+      Block<T> values;
+      load_block<stride()>(from + j * stride, values);
+      std::memcpy(to + j, &values, sizeof values);
+    }
+    if (room) return;
   }
+  for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * stride];
+}
+
+// Zeros, up to the end of a block.
+template <class T>
+void clear_row(T* to, std::int64_t count) {
+  for (std::int64_t j = 0; j < count; j += block_size<T>) {
+    const Block<T> zeros{};
+    std::memcpy(to + j, &zeros, sizeof zeros);
+  }
+}
+
+// The way back, with `add` added.
+template <class T, class Stride>
+void put_row(const T* from, Stride stride, std::int64_t count, bool room, T add, T* to) {
+  if constexpr (std::is_same_v<Stride, Constant<1>>) {
+    for (std::int64_t j = 0; room && j < count; j += block_size<T>) {
+      Block<T> values;
+      load_block<1>(from + j, values);
+      values += add;
+      std::memcpy(to + j, &values, sizeof values);
+    }
+    if (room) return;
+  }
+  for (std::int64_t j = 0; j < count; ++j) to[j * stride] = from[j] + add;
 }
 
 }  // namespace
@@ -37,7 +71,14 @@ template <class T>
 Columns<T>::Columns(const ConvGeometry& g)
     : channels_(g.in_channels),
       y_{g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_top, g.dilation_height},
-      x_{g.in_width, g.out_width, g.kernel_width, g.stride_width, g.pad_left, g.dilation_width} {}
+      x_{g.in_width, g.out_width, g.kernel_width, g.stride_width, g.pad_left, g.dilation_width} {
+  for (std::int64_t phase = 0; phase < x_.stride; ++phase) {
+    const std::int64_t offset = phase - x_.pad;
+    const std::int64_t begin = std::max<std::int64_t>(ceil_div(-offset, x_.stride), 0);
+    const std::int64_t end = std::max(ceil_div(x_.in - offset, x_.stride), begin);
+    phases_.push_back({offset, begin, end, x_.uses(phase)});
+  }
+}
 
 template <class T>
 bool Columns<T>::Axis::uses(std::int64_t phase_index) const {
@@ -50,33 +91,36 @@ bool Columns<T>::Axis::uses(std::int64_t phase_index) const {
 template <class T>
 std::int64_t Columns<T>::plane_size(const PixelRun& run) const {
   const Plane p = plane(run);
-  return run.samples * y_.stride * x_.stride * p.rows * p.width + block;
+  return run.samples * y_.stride * x_.stride * p.rows * p.width + block_size<T>;
 }
 
 // planes[phase_y][row][phase_x][j] = image[(first_row + row) * stride + phase_y - pad, j * stride +
-// ...]
+// ...], in the order of the addresses, so that each row puts right what the one before it wrote
+// beyond its end.
 template <class T>
 void Columns<T>::fill(const PixelRun& run, const T* image, T* planes) const {
   const Plane p = plane(run);
-  for (std::int64_t phase_x = 0; phase_x < x_.stride; ++phase_x) {
-    if (!x_.uses(phase_x)) continue;
-    const std::int64_t offset = phase_x - x_.pad;
-    const Span span = inside(offset, x_.stride, x_.in, p.width);
-    for (std::int64_t phase_y = 0; phase_y < y_.stride; ++phase_y) {
-      if (!y_.uses(phase_y)) continue;
-      T* row = planes + ((phase_y * p.rows) * x_.stride + phase_x) * p.width;
-      std::int64_t iy = run.first_row * y_.stride + phase_y - y_.pad;
-      for (std::int64_t r = 0; r < p.rows; ++r, row += x_.stride * p.width, iy += y_.stride) {
-        if (iy < 0 || iy >= y_.in) {
-          std::fill_n(row, p.width, T(0));
-          continue;
+  const T* const stop = image + y_.in * x_.in;
+  for (std::int64_t phase_y = 0; phase_y < y_.stride; ++phase_y) {
+    if (!y_.uses(phase_y)) continue;
+    T* row = planes + phase_y * p.rows * x_.stride * p.width;
+    std::int64_t iy = run.first_row * y_.stride + phase_y - y_.pad;
+    for (std::int64_t r = 0; r < p.rows; ++r, row += x_.stride * p.width, iy += y_.stride) {
+      T* to = row;
+      for (const Phase& phase : phases_) {
+        const std::int64_t begin = std::min(phase.begin, p.width);
+        const std::int64_t count = std::min(phase.end, p.width) - begin;
+        const T* const from = image + iy * x_.in + phase.offset + begin * x_.stride;
+        const bool room = stop - from >= (count + block_size<T>)*x_.stride;
+        if (phase.used && (iy < 0 || iy >= y_.in)) {
+          clear_row(to, p.width);
+        } else if (phase.used) {
+          clear_row(to, begin);
+          with_stride(x_.stride,
+                      [&](auto stride) { take_row(from, stride, count, room, to + begin); });
+          clear_row(to + begin + count, p.width - begin - count);
         }
-        std::fill(row, row + span.begin, T(0));
-        const std::int64_t from = iy * x_.in + offset;
-        strided(x_.stride, [&](auto place) {
-          for (std::int64_t j = span.begin; j < span.end; ++j) row[j] = image[from + place(j)];
-        });
-        std::fill(row + span.end, row + p.width, T(0));
+        to += p.width;
       }
     }
   }
@@ -101,8 +145,8 @@ void Columns<T>::gather(const PixelRun& run, const T* x, std::int64_t channel,
         for (std::int64_t s = 0; s < run.samples; ++s) {
           const T* from = first + s * sample_plane;
           for (std::int64_t r = 0; r < run.rows; ++r, from += x_.stride * p.width) {
-            for (std::int64_t j = 0; j < x_.out; j += block) {
-              std::memcpy(columns + j, from + j, block * sizeof(T));
+            for (std::int64_t j = 0; j < x_.out; j += block_size<T>) {
+              std::memcpy(columns + j, from + j, block_size<T> * sizeof(T));
             }
             columns += x_.out;
           }
@@ -138,6 +182,7 @@ void Columns<T>::scatter(const PixelRun& whole, const PixelRun& run, const T* co
 template <class T>
 void Columns<T>::empty(const T* planes, const PixelRun& whole, T bias, T* image) const {
   const Plane p = plane(whole);
+  const T* const stop = image + y_.in * x_.in;
   for (std::int64_t iy = 0; iy < y_.in; ++iy) {
     T* const row = image + iy * x_.in;
     const std::int64_t place_y = iy + y_.pad;
@@ -146,17 +191,19 @@ void Columns<T>::empty(const T* planes, const PixelRun& whole, T bias, T* image)
       std::fill_n(row, x_.in, bias);
       continue;
     }
-    for (std::int64_t phase_x = 0; phase_x < x_.stride; ++phase_x) {
-      const T* const from = planes + ((phase_y * p.rows + r) * x_.stride + phase_x) * p.width;
-      const std::int64_t offset = phase_x - x_.pad;
+    const T* from = planes + (phase_y * p.rows + r) * x_.stride * p.width;
+    for (const Phase& phase : phases_) {
       // All places of this phase in the row; those that the planes reach, get their sums.
-      const std::int64_t begin = std::max<std::int64_t>(ceil_div(-offset, x_.stride), 0);
-      const std::int64_t all = std::max(ceil_div(x_.in - offset, x_.stride), begin);
-      const std::int64_t end = x_.uses(phase_x) ? std::clamp(p.width, begin, all) : begin;
-      strided(x_.stride, [&](auto place) {
-        for (std::int64_t j = begin; j < end; ++j) row[offset + place(j)] = from[j] + bias;
-        for (std::int64_t j = end; j < all; ++j) row[offset + place(j)] = bias;
+      const std::int64_t reached =
+          phase.used ? std::clamp(p.width, phase.begin, phase.end) : phase.begin;
+      const std::int64_t count = reached - phase.begin;
+      T* const to = row + phase.offset + phase.begin * x_.stride;
+      const bool room = stop - to >= count + block_size<T>;
+      with_stride(x_.stride, [&](auto stride) {
+        put_row(from + phase.begin, stride, count, room, bias, to);
+        for (std::int64_t j = count; j < phase.end - phase.begin; ++j) to[j * stride] = bias;
       });
+      from += p.width;
     }
     // Negative padding crops the image: what lies before the first place of every phase.
     for (std::int64_t ix = 0; ix < std::min(-x_.pad, x_.in); ++ix) row[ix] = bias;

@@ -122,24 +122,27 @@ void conv_weight_depthwise(const ConvGeometry& g, const T* x, const T* u, T* w) 
   const Channel<T> channel(g);
   const std::int64_t each = g.out_channels / g.groups;
   const auto taps = static_cast<std::int64_t>(channel.taps.size());
-  parallel_range(g.out_channels, 1, [&](std::int64_t o, std::int64_t) {
-    std::vector<double> sums(channel.taps.size(), 0.0);
+  // A few channels at a time, sample by sample, so that memory is read in long runs.
+  parallel_range(g.out_channels, 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums(static_cast<std::size_t>((end - begin) * taps), 0.0);
     for (std::int64_t n = 0; n < g.batch; ++n) {
-      T* const planes = channel.planes();
-      channel.columns.fill(channel.run,
-                           x + (n * g.in_channels + o / each) * g.in_height * g.in_width, planes);
-      const T* const slopes =
-          channel.spread(u + (n * g.out_channels + o) * g.out_height * g.out_width);
-      for (std::size_t t = 0; t < sums.size(); ++t) {
-        Batch sum(T(0));
-        for (std::int64_t i = 0; i < channel.padded; i += Channel<T>::width) {
-          sum += Batch::load_unaligned(slopes + i) *
-                 Batch::load_unaligned(planes + channel.taps[t] + i);
+      double* sum_of_tap = sums.data();
+      for (std::int64_t o = begin; o < end; ++o) {
+        T* const planes = channel.planes();
+        channel.columns.fill(channel.run,
+                             x + (n * g.in_channels + o / each) * g.in_height * g.in_width, planes);
+        const T* const slopes =
+            channel.spread(u + (n * g.out_channels + o) * g.out_height * g.out_width);
+        for (const std::int64_t tap : channel.taps) {
+          Batch sum(T(0));
+          for (std::int64_t i = 0; i < channel.padded; i += Channel<T>::width) {
+            sum += Batch::load_unaligned(slopes + i) * Batch::load_unaligned(planes + tap + i);
+          }
+          *sum_of_tap++ += static_cast<double>(xsimd::hadd(sum));
         }
-        sums[t] += static_cast<double>(xsimd::hadd(sum));
       }
     }
-    std::transform(sums.begin(), sums.end(), w + o * taps,
+    std::transform(sums.begin(), sums.end(), w + begin * taps,
                    [](double sum) { return static_cast<T>(sum); });
   });
 }

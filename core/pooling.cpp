@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <utility>
 #include <vector>
 
 #include "mnemo/core/detail/axis_map.hpp"
 #include "mnemo/core/detail/checks.hpp"
 #include "mnemo/core/detail/dispatch.hpp"
 #include "mnemo/core/detail/indexing.hpp"
+#include "mnemo/core/detail/lanes.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/reduce.hpp"
@@ -18,6 +18,7 @@ namespace mnemo {
 namespace {
 
 using detail::AxisMap;
+using detail::Block;
 using detail::fail;
 
 // The windows along one axis.
@@ -116,8 +117,7 @@ class Largest {
 
  private:
   static constexpr T lowest = -std::numeric_limits<T>::infinity();
-  static constexpr std::int64_t width = 64 / sizeof(T);
-  using Values [[gnu::vector_size(64)]] = T;
+  static constexpr std::int64_t width = detail::block_size<T>;
   using Places [[gnu::vector_size(width * sizeof(Place))]] = Place;
 
   void find_lines(const T* plane, std::int64_t row) {
@@ -132,25 +132,19 @@ class Largest {
     }
   }
 
-  // An element of each of `width` windows, a stride apart. Not returned: the way of passing vectors
-  // depends on what the processor has.
-  template <int stride, std::size_t... i>
-  void load(const T* from, Values& values, std::index_sequence<i...>) const {
+  // An element of each of `width` windows, a stride apart.
+  template <int stride>
+  void load(const T* from, Block<T>& values) const {
     if constexpr (stride == 0) {
       for (std::int64_t lane = 0; lane < width; ++lane) values[lane] = from[lane * w_.stride];
     } else {
-      std::memcpy(&values, from, sizeof values);
-    }
-    if constexpr (stride == 2) {
-      Values more;
-      std::memcpy(&more, from + width, sizeof more);
-      values = __builtin_shufflevector(values, more, static_cast<int>(2 * i)...);
+      detail::load_block<stride>(from, values);
     }
   }
 
   template <int stride>
   void search(std::int64_t row, std::int64_t k, T* values, std::int64_t* places) const {
-    Values best = Values{} + lowest;
+    Block<T> best = Block<T>{} + lowest;
     Places at;
     std::memcpy(&at, left_.data() + k, sizeof at);
     at += static_cast<Place>(top_[static_cast<std::size_t>(row)] * w_.in);
@@ -161,8 +155,8 @@ class Largest {
       const std::int64_t y = h_.start(row) + i * h_.dilation;
       for (std::int64_t j = 0; j < w_.kernel; ++j) {
         const std::int64_t x = j * w_.dilation;
-        Values value;
-        load<stride>(line + k * w_.stride + x, value, std::make_index_sequence<width>());
+        Block<T> value;
+        load<stride>(line + k * w_.stride + x, value);
         const auto wins = (value > best) | (value != value);
         best = wins ? value : best;
         at = __builtin_convertvector(wins, Places)

@@ -46,6 +46,14 @@ TEST_CASE("conv1d and padding \"same\" give PyTorch's values") {
   CHECK(conv1d(zeros({0, 2, 6}, DType::float64), weight({3, 2, 2})).shape() == Shape{0, 3, 5});
 }
 
+TEST_CASE("a stride far beyond the image takes the first window alone") {
+  const Tensor x = doubles({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 1, 3, 3});
+  const Tensor w = doubles({1, 10, 100, 1000}, {1, 1, 2, 2});
+  CHECK(values(conv2d(x, w, {}, {.stride = 1 << 29})) == List{5421.0});
+  CHECK(values(conv_transpose2d(doubles({2}, {1, 1, 1, 1}), w, {}, {.stride = 1 << 29})) ==
+        List{2.0, 20.0, 200.0, 2000.0});
+}
+
 TEST_CASE("what a convolution cannot do is refused with names and shapes") {
   const Tensor x = line();
   const Tensor w = weight({3, 2, 2});

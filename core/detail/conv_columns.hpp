@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "mnemo/core/detail/conv_kernels.hpp"
+#include "mnemo/core/detail/lanes.hpp"
 
 namespace mnemo::detail {
 
@@ -23,7 +25,7 @@ class Columns {
   std::int64_t plane_size(const PixelRun& run) const;
   /// Elements that a column matrix of that many rows must have, with the slack that is written.
   static std::int64_t matrix_size(std::int64_t rows, std::int64_t pixels) {
-    return rows * pixels + block;
+    return rows * pixels + block_size<T>;
   }
 
   /// columns[c * taps + tap, pixel] = x[sample, channel + c, pixel's place for that tap] or 0
@@ -53,8 +55,6 @@ class Columns {
   }
 
  private:
-  static constexpr std::int64_t block = 64 / sizeof(T);  // rows are copied in blocks of 64 bytes
-
   struct Axis {
     std::int64_t in, out, kernel, stride, pad, dilation;
     std::int64_t phase(std::int64_t tap) const { return tap * dilation % stride; }
@@ -68,8 +68,15 @@ class Columns {
   };
   Plane plane(const PixelRun& run) const { return {run.rows + y_.reach(), x_.out + x_.reach()}; }
 
+  // A phase along a row: its places j, begin to end, lie at j * stride + offset in the image.
+  struct Phase {
+    std::int64_t offset, begin, end;
+    bool used;
+  };
+
   std::int64_t channels_;
   Axis y_, x_;
+  std::vector<Phase> phases_;
 };
 
 }  // namespace mnemo::detail

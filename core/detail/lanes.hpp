@@ -45,4 +45,30 @@ inline void transpose(Lanes (&rows)[lane_count]) {
   }
 }
 
+/// 64 bytes of T, whatever the processor has for them. Passed by reference, since the way of passing
+/// vectors by value depends on that.
+template <class T>
+struct BlockOf {
+  using type [[gnu::vector_size(64)]] = T;
+};
+template <class T>
+using Block = typename BlockOf<T>::type;
+template <class T>
+inline constexpr std::int64_t block_size = 64 / sizeof(T);
+
+/// Every `stride`-th element, one or two, from `from` on; reads `stride` blocks.
+template <int stride, class T>
+void load_block(const T* from, Block<T>& values) {
+  static_assert(stride == 1 || stride == 2);
+  std::memcpy(&values, from, sizeof values);
+  if constexpr (stride == 2) {
+    Block<T> more;
+    std::memcpy(&more, from + block_size<T>, sizeof more);
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      values = __builtin_shufflevector(values, more, static_cast<int>(2 * i)...);
+    }
+    (std::make_index_sequence<block_size<T>>());
+  }
+}
+
 }  // namespace mnemo::detail
