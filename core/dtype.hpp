@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace mnemo {
 
@@ -45,53 +46,29 @@ struct Half {
 template <class T>
 struct DTypeOf;
 template <>
-struct DTypeOf<bool> {
-  static constexpr DType value = DType::boolean;
-};
+struct DTypeOf<bool> : std::integral_constant<DType, DType::boolean> {};
 template <>
-struct DTypeOf<std::int8_t> {
-  static constexpr DType value = DType::int8;
-};
+struct DTypeOf<std::int8_t> : std::integral_constant<DType, DType::int8> {};
 template <>
-struct DTypeOf<std::int16_t> {
-  static constexpr DType value = DType::int16;
-};
+struct DTypeOf<std::int16_t> : std::integral_constant<DType, DType::int16> {};
 template <>
-struct DTypeOf<std::int32_t> {
-  static constexpr DType value = DType::int32;
-};
+struct DTypeOf<std::int32_t> : std::integral_constant<DType, DType::int32> {};
 template <>
-struct DTypeOf<std::int64_t> {
-  static constexpr DType value = DType::int64;
-};
+struct DTypeOf<std::int64_t> : std::integral_constant<DType, DType::int64> {};
 template <>
-struct DTypeOf<std::uint8_t> {
-  static constexpr DType value = DType::uint8;
-};
+struct DTypeOf<std::uint8_t> : std::integral_constant<DType, DType::uint8> {};
 template <>
-struct DTypeOf<std::uint16_t> {
-  static constexpr DType value = DType::uint16;
-};
+struct DTypeOf<std::uint16_t> : std::integral_constant<DType, DType::uint16> {};
 template <>
-struct DTypeOf<std::uint32_t> {
-  static constexpr DType value = DType::uint32;
-};
+struct DTypeOf<std::uint32_t> : std::integral_constant<DType, DType::uint32> {};
 template <>
-struct DTypeOf<std::uint64_t> {
-  static constexpr DType value = DType::uint64;
-};
+struct DTypeOf<std::uint64_t> : std::integral_constant<DType, DType::uint64> {};
 template <>
-struct DTypeOf<Half> {
-  static constexpr DType value = DType::float16;
-};
+struct DTypeOf<Half> : std::integral_constant<DType, DType::float16> {};
 template <>
-struct DTypeOf<float> {
-  static constexpr DType value = DType::float32;
-};
+struct DTypeOf<float> : std::integral_constant<DType, DType::float32> {};
 template <>
-struct DTypeOf<double> {
-  static constexpr DType value = DType::float64;
-};
+struct DTypeOf<double> : std::integral_constant<DType, DType::float64> {};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 

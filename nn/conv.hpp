@@ -35,66 +35,40 @@ struct ConvTranspose2dOptions {
 using Conv1dOptions = Conv2dOptions;
 using ConvTranspose1dOptions = ConvTranspose2dOptions;
 
-/// What the four have in common.
-class Convolution : public Module {
+namespace detail {
+
+/// What the four layers are: a convolution along `axes` axes, transposed if its options are.
+template <std::size_t axes, class Options>
+class Convolution : public Layer<Convolution<axes, Options>> {
  public:
-  std::string describe() const override { return description_; }
+  Convolution(std::int64_t in, std::int64_t out, const Options& options, Rng& rng);
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
 
   Parameter weight;
   Parameter bias;  ///< undefined where switched off
 
- protected:
-  /// A weight of [first, second / groups, kernel...], with a kernel of `axes` lengths.
-  template <class Options>
-  Convolution(const char* name, std::int64_t first, std::int64_t second, std::size_t axes,
-              const Options& options, Rng& rng);
-
  private:
-  std::string description_;
+  std::int64_t in_;
+  std::int64_t out_;
+  Options options_;
 };
 
+extern template class Convolution<1, Conv2dOptions>;
+extern template class Convolution<2, Conv2dOptions>;
+extern template class Convolution<1, ConvTranspose2dOptions>;
+extern template class Convolution<2, ConvTranspose2dOptions>;
+
+}  // namespace detail
+
+/// conv1d of [batch, in, length]; parameters `weight` [out, in / groups, kernel] and `bias` [out].
+using Conv1d = detail::Convolution<1, Conv1dOptions>;
 /// conv2d with parameters `weight` [out, in / groups, kh, kw] and `bias` [out].
-class Conv2d : public Layer<Conv2d, Convolution> {
- public:
-  Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options, Rng& rng);
-  Tensor forward(const Tensor& x) override;
-
- private:
-  ConvOptions options_;
-};
-
+using Conv2d = detail::Convolution<2, Conv2dOptions>;
+/// conv_transpose1d of [batch, in, length]; parameters `weight` [in, out / groups, kernel] and
+/// `bias` [out].
+using ConvTranspose1d = detail::Convolution<1, ConvTranspose1dOptions>;
 /// conv_transpose2d with parameters `weight` [in, out / groups, kh, kw] and `bias` [out].
-class ConvTranspose2d : public Layer<ConvTranspose2d, Convolution> {
- public:
-  ConvTranspose2d(std::int64_t in, std::int64_t out, const ConvTranspose2dOptions& options,
-                  Rng& rng);
-  Tensor forward(const Tensor& x) override;
-
- private:
-  ConvTransposeOptions options_;
-};
-
-/// conv1d of [batch, in, length]; parameters `weight` [out, in / groups, kernel] and `bias`
-/// [out].
-class Conv1d : public Layer<Conv1d, Convolution> {
- public:
-  Conv1d(std::int64_t in, std::int64_t out, const Conv1dOptions& options, Rng& rng);
-  Tensor forward(const Tensor& x) override;
-
- private:
-  ConvOptions options_;
-};
-
-/// conv_transpose1d of [batch, in, length]; parameters `weight` [in, out / groups, kernel] and `bias`
-/// [out].
-class ConvTranspose1d : public Layer<ConvTranspose1d, Convolution> {
- public:
-  ConvTranspose1d(std::int64_t in, std::int64_t out, const ConvTranspose1dOptions& options,
-                  Rng& rng);
-  Tensor forward(const Tensor& x) override;
-
- private:
-  ConvTransposeOptions options_;
-};
+using ConvTranspose2d = detail::Convolution<2, ConvTranspose2dOptions>;
 
 }  // namespace mnemo::nn
