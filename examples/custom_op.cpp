@@ -120,7 +120,7 @@ int train(int argc, const char* const* argv) {
   state.add("random/points", points.variables());
 
   const std::filesystem::path file = std::filesystem::path(out) / "state.npz";
-  std::filesystem::create_directories(out);
+  make_folder(out);
   if (resume) {
     io::load(file, state);
   } else {

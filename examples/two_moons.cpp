@@ -70,7 +70,7 @@ int train(int argc, const char* const* argv) {
   std::printf("%s\n", net.summary().c_str());
 
   const std::filesystem::path folder = out;
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   std::int64_t next = 1;  // 1, 3, 9, ...: most happens early
   for (std::int64_t step = 1; step <= steps; ++step) {
     const Tensor loss = nn::bce_with_logits(net(moons.points), moons.labels);

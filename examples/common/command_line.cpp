@@ -5,7 +5,10 @@
 #include <cstdio>
 #include <exception>
 #include <string_view>
+#include <system_error>
 #include <utility>
+
+#include "mnemo/core/error.hpp"
 
 namespace examples {
 namespace {
@@ -123,6 +126,15 @@ int run_main(const std::string& program, const std::function<int()>& body) {
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what());
     return 1;
+  }
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw mnemo::Error(folder.string() + ": cannot be created: " + error.message() +
+                       "; name another folder with --out, or go to one where you may write");
   }
 }
 

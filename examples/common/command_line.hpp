@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -49,5 +50,8 @@ class CommandLine {
 
 /// Runs `body` and returns its status; an exception becomes one line on stderr and status 1.
 int run_main(const std::string& program, const std::function<int()>& body);
+
+/// Makes the folder that a program writes to. Throws mnemo::Error that says what to do where it cannot.
+void make_folder(const std::filesystem::path& folder);
 
 }  // namespace examples

@@ -124,9 +124,7 @@ TrainingRun::~TrainingRun() {
 std::int64_t TrainingRun::step() const { return *step_.data<std::int64_t>(); }
 
 void TrainingRun::begin() {
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  if (error) throw Error(folder_.string() + ": cannot be created: " + error.message());
+  make_folder(folder_);
   lock();
   if (!options_.resume) return prepare_new();
   checkpoint_ = mnemo::io::CheckpointManager(folder_).latest();
