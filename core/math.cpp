@@ -247,6 +247,12 @@ Tensor silu(const Tensor& x) {
       x);
 }
 
+Tensor log_sigmoid(const Tensor& x) {
+  return elementwise(
+      "log_sigmoid", [](const auto& v) { return minimum(v, 0.0) - log1p(exp(-abs(v))); },
+      derivatives([](const auto& g, const auto& v, Unused) { return g * sigmoid(-v); }), x);
+}
+
 Tensor gelu(const Tensor& x, Gelu form) {
   if (form == Gelu::exact) {
     return elementwise(

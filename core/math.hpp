@@ -49,6 +49,8 @@ Tensor elu(const Tensor& x, double alpha = 1.0);
 Tensor selu(const Tensor& x);
 /// x sigmoid(x), also called swish.
 Tensor silu(const Tensor& x);
+/// log(sigmoid(x)), without overflow.
+Tensor log_sigmoid(const Tensor& x);
 /// x times the normal distribution function (Hendrycks and Gimpel 2016): x (1 + erf(x / sqrt 2)) /
 /// 2, or with tanh(sqrt(2 / pi) (x + 0.044715 x³)) in place of erf.
 enum class Gelu { exact, tanh };

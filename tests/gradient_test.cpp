@@ -107,6 +107,7 @@ std::vector<Row> math_rows() {
       row("relu", relu, any),
       row("selu", selu, any),
       row("silu", silu, any),
+      row("log_sigmoid", log_sigmoid, any),
       {"elu", [](const Inputs& x) { return elu(x[0], 0.7); }, {any}},
       {"gelu", [](const Inputs& x) { return gelu(x[0]); }, {any}},
       {"gelu", [](const Inputs& x) { return gelu(x[0], Gelu::tanh); }, {any}},
