@@ -54,6 +54,7 @@ const std::vector<Row> elementwise{
     UNARY(elu),
     UNARY(selu),
     UNARY(silu),
+    UNARY(log_sigmoid),
     UNARY(gelu),
     UNARY(hardtanh),
     UNARY(operator-),
