@@ -16,10 +16,9 @@ constexpr std::int64_t longest_kernel = 9;
 constexpr std::int64_t most_filter_floats = 1 << 26;  // at their points
 constexpr std::int64_t chunk_floats = 1 << 20;  // of transformed samples, for the gradient of w
 
-// Tiles in one product, whose volume OpenBLAS should take without copying (gemm.cpp).
+// Tiles in one product: enough to make use of the filters while they are in the cache.
 std::int64_t wanted_tiles(std::int64_t depth, std::int64_t width) {
-  const std::int64_t unpacked = 1'000'000 / (depth * width);
-  return unpacked >= 16 ? std::min<std::int64_t>(unpacked, 128) : 128;
+  return std::clamp<std::int64_t>(unpacked_volume / (depth * width), 48, 128);
 }
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -269,6 +268,20 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
   });
 }
 
+// products = values * filters at a pair of points, in pieces that OpenBLAS takes without copying.
+void multiply(std::int64_t rows, const Matrices& values, const Matrices& filters, std::int64_t i,
+              const Matrices& products) {
+  const std::int64_t most = unpacked_volume / (rows * products.width) / 8 * 8;
+  const std::int64_t calls = ceil_div(values.width, std::max<std::int64_t>(most, 8));
+  const std::int64_t step = ceil_div(ceil_div(values.width, calls), 8) * 8;
+  for (std::int64_t k = 0; k < values.width; k += step) {
+    gemm_serial(false, false, rows, products.width, std::min(step, values.width - k), 1.0f,
+                values.data + i * values.distance + k, values.width,
+                filters.data + i * filters.distance + k * filters.width, filters.width,
+                k == 0 ? 0.0f : 1.0f, products.data + i * products.distance, products.width);
+  }
+}
+
 // Correlation of `from` with the transformed filters.
 template <int R>
 void correlate(std::int64_t batch, const Side& source, const Side& target, const Tiles& tiles,
@@ -286,10 +299,7 @@ void correlate(std::int64_t batch, const Side& source, const Side& target, const
     transform_images<W::points, W::points>(read, run, tiles, from, values, 0,
                                            [](const auto& d, auto& z) { W::values(d, z); });
     for (int i = 0; i < W::points * W::points; ++i) {
-      gemm_serial(false, false, rows, products.width, values.width, 1.0f,
-                  values.data + i * values.distance, values.width,
-                  filters.data + i * filters.distance, filters.width, 0.0f,
-                  products.data + i * products.distance, products.width);
+      multiply(rows, values, filters, i, products);
     }
     results_to_images<R>(written, run, tiles, products, bias, to);
   });
@@ -418,7 +428,8 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
       }
     });
     const std::int64_t rows = run.samples * run.rows * tiles.across;
-    const std::int64_t step = wanted_tiles(in.width(), out.width());
+    const std::int64_t unpacked = unpacked_volume / (in.width() * out.width());
+    const std::int64_t step = unpacked < 16 ? 128 : std::min<std::int64_t>(unpacked, 128);
     parallel_blocks(pairs, [&](std::int64_t i) {
       for (std::int64_t row = 0; row < rows; row += step) {
         gemm_serial(true, false, in.width(), sums.width, std::min(step, rows - row), 1.0f,

@@ -62,10 +62,6 @@ struct Blocks {
   std::int64_t rows, columns;
 };
 
-// OpenBLAS 0.3.21 multiplies up to this volume straight from the operands, at full speed; above it,
-// it copies both into panels first, which pays for itself on blocks of at least 128 by 128.
-constexpr std::int64_t unpacked_volume = 1'000'000;
-
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // A side in an even number of pieces of nearly the same length, none longer than `most`: three would

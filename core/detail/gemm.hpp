@@ -3,6 +3,10 @@
 
 namespace mnemo::detail {
 
+/// OpenBLAS 0.3.21 multiplies up to this volume straight from the operands, at full speed; above it,
+/// it copies both into panels first, which pays for itself on blocks of at least 128 by 128.
+inline constexpr std::int64_t unpacked_volume = 1'000'000;
+
 /// C = alpha * op(A) op(B) + beta * C, row-major, op(A) is m x k, op(B) is k x n; `lda`, `ldb`,
 /// `ldc` are the lengths of the stored rows. One call of OpenBLAS on the calling thread alone.
 template <class T>
