@@ -106,8 +106,10 @@ class Consumer(unittest.TestCase):
 
     def test_sanitizers_in_the_consumer_alone(self):
         prefix = installed("sanitized_prefix")
-        self.assert_trained(build_with_pkg_config(
-            prefix, "by_sanitized", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"))
+        sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+        self.assert_trained(build_with_pkg_config(prefix, "by_sanitized", *sanitizers))
+        self.assert_trained(build_with_cmake("by_sanitized_cmake", f"-DCMAKE_PREFIX_PATH={prefix}",
+                                             "-DCMAKE_CXX_FLAGS=" + " ".join(sanitizers)))
 
     def test_version_is_asked_for(self):
         prefix = installed("version_prefix")
@@ -162,7 +164,6 @@ class Consumer(unittest.TestCase):
         run("dpkg-deb", "-x", package, f"{directory}/root")
         self.assert_trained(build_with_cmake("by_package",
                                              f"-DCMAKE_PREFIX_PATH={directory}/root/usr"))
-
 
     def test_each_header_stands_alone(self):
         """Each installed header compiles by itself, without a warning, and brings no heavy one."""
