@@ -86,15 +86,11 @@ Tensor eye(std::int64_t rows, std::int64_t columns, DType dtype) {
   const Shape shape{rows, columns == -1 ? rows : columns};
   const Tensor result = detail::within("eye", [&] { return zeros(shape, dtype); });
   const std::int64_t width = result.size(1);
-  detail::with_any_type(dtype, [&]<class T>(std::type_identity<T>) {
-    if constexpr (std::is_same_v<T, Half>) {
-      detail::fail("eye: float16 is for storage only; convert with cast()");
-    } else {
-      T* const out = result.mutable_data<T>();
-      for (std::int64_t i = 0; i < std::min(rows, width); ++i) out[i * width + i] = T(1);
-    }
+  return detail::with_number("eye", dtype, [&]<class T>(std::type_identity<T>) {
+    T* const out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < std::min(rows, width); ++i) out[i * width + i] = T(1);
+    return result;
   });
-  return result;
 }
 
 Tensor tril(const Tensor& x, std::int64_t diagonal) { return triangle("tril", x, diagonal, true); }

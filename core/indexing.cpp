@@ -274,23 +274,19 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
   if (classes < 1) fail("one_hot: ", classes, " classes; at least 1 is needed");
   Shape shape = labels.shape();
   shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
+  const Tensor result = detail::within("one_hot", [&] { return zeros(shape, dtype); });
   const Tensor wide = cast(labels, DType::int64);
   const std::int64_t* const label = wide.data<std::int64_t>();
-  detail::with_any_type(dtype, [&]<class T>(std::type_identity<T>) {
-    if constexpr (std::is_same_v<T, Half>) {
-      fail("one_hot: float16 is for storage only; convert with cast()");
-    } else {
-      T* const out = result.mutable_data<T>();
-      for (std::int64_t i = 0; i < labels.elements(); ++i) {
-        if (label[i] < 0 || label[i] >= classes) {
-          fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
-        }
-        out[i * classes + label[i]] = T(1);
+  return detail::with_number("one_hot", dtype, [&]<class T>(std::type_identity<T>) {
+    T* const out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < labels.elements(); ++i) {
+      if (label[i] < 0 || label[i] >= classes) {
+        fail("one_hot: label ", label[i], " at position ", i, " is outside [0, ", classes, ")");
       }
+      out[i * classes + label[i]] = T(1);
     }
+    return result;
   });
-  return result;
 }
 
 }  // namespace mnemo

@@ -19,12 +19,13 @@ constexpr double hidden = -std::numeric_limits<double>::infinity();
 
 void expect_input(const char* which, const Tensor& x, const Tensor& query, const Tensor& key,
                   std::int64_t channels) {
-  if (x.rank() == 3 && x.size(2) == channels && x.size(0) == query.size(0) &&
+  constexpr const char* name = "MultiHeadAttention";
+  if (x.rank(name) == 3 && x.size(2) == channels && x.size(0) == query.size(0) &&
       (&x == &query || x.size(1) == key.size(1))) {
     return;
   }
-  detail::fail("MultiHeadAttention: ", which, " ", x.shape(), " should be [batch, length, ",
-               channels, "] (query ", query.shape(), ", key ", key.shape(), ")");
+  detail::fail(name, ": ", which, " ", x.shape(), " should be [batch, length, ", channels,
+               "] (query ", query.shape(), ", key ", key.shape(name), ")");
 }
 
 // 0, or minus infinity where hidden; or the numbers to be added.

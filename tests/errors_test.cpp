@@ -178,6 +178,9 @@ TEST_CASE("sizes, counts and options that make no sense") {
       {"pixel_shuffle", [] { pixel_shuffle(image, 0); }},
       {"pixel_unshuffle", [] { pixel_unshuffle(image, 2); }},
       {"one_hot", [] { one_hot(whole, 0); }},
+      {"one_hot", [] { one_hot(whole, far); }},
+      {"one_hot", [] { one_hot(whole, 2, DType::float16); }},
+      {"eye", [] { eye(2, 2, DType::float16); }},
       {"norm", [] { norm(matrix, 0.0); }},
       {"hardtanh", [] { hardtanh(matrix, 1.0, 1.0); }},
       {"tril", [] { tril(ones({3})); }},
@@ -357,6 +360,14 @@ TEST_CASE("layers name themselves, and where in the model they are") {
       {ones({2, 3}), ones({2, 3, 5}), ones({2, 3, 4}, DType::float64)});
   add("GELU", nn::GELU(), {zeros({2}, DType::int64)});
   add("Softmax", nn::Softmax(), {zeros({2}, DType::int64)});
+  nn::MultiHeadAttention attention(4, 2, rng);
+  const Tensor x = ones({2, 3, 4});
+  const std::vector<Tensor> triples[]{
+      {undefined, x, x}, {x, undefined, x}, {x, x, undefined}, {line, undefined, x}, {x, x, line}};
+  for (const std::vector<Tensor>& qkv : triples) {
+    calls.emplace_back("MultiHeadAttention",
+                       [&attention, qkv] { attention.forward(qkv[0], qkv[1], qkv[2]); });
+  }
   expect_named(calls);
   const nn::Sequential part({{"first", nn::Dense(2, 3, rng)}, {"second", nn::Dense(4, 1, rng)}});
   nn::Sequential model({{"part", part}, {"relu", nn::ReLU()}});
