@@ -268,11 +268,12 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
   });
 }
 
-// products = values * filters at a pair of points, in pieces that OpenBLAS takes without copying.
+// products = values * filters at a pair of points, in pieces: small enough for OpenBLAS to take them
+// without copying, and for sums over many channels to round like sums over few.
 void multiply(std::int64_t rows, const Matrices& values, const Matrices& filters, std::int64_t i,
               const Matrices& products) {
   const std::int64_t most = unpacked_volume / (rows * products.width) / 8 * 8;
-  const std::int64_t calls = ceil_div(values.width, std::max<std::int64_t>(most, 8));
+  const std::int64_t calls = ceil_div(values.width, std::clamp<std::int64_t>(most, 8, 32));
   const std::int64_t step = ceil_div(ceil_div(values.width, calls), 8) * 8;
   for (std::int64_t k = 0; k < values.width; k += step) {
     gemm_serial(false, false, rows, products.width, std::min(step, values.width - k), 1.0f,

@@ -21,8 +21,8 @@ struct ConvGeometry {
 // whole result (no accumulation into what was there). T is float or double. Same bits for any
 // number of threads. Images further out than the padding are zero. In float, some geometries are
 // computed by Winograd's minimal filtering (the table in conv_kernels.cpp), which rounds more than
-// plain sums do: errors of at most some 1e-5 of the results' root mean square, where sums have
-// 1e-6. An infinity or NaN then makes the whole tile of 4x4 results NaN that it touches, not only
+// plain sums do: errors of at most 1e-5 of the results' root mean square, where sums have 3e-6.
+// An infinity or NaN then makes the whole tile of 4x4 results NaN that it touches, not only
 // those that sum it.
 
 /// y[n,o] = bias[o] + sum over c of x[n,c] correlated with w[o,c]; `bias` may be null.
