@@ -216,14 +216,17 @@ def draw_curves(axes, columns, names, label, logarithmic=False):
     if logarithmic:
         axes.set_yscale("log")
         drawn = np.concatenate([line.get_ydata() for line in axes.lines] or [np.ones(1)])
-        low, high = (np.percentile(drawn, 0.5) / 2, drawn.max() * 4) if len(drawn) else (1, 10)
+        low, high = (np.percentile(drawn, 0.5) / 2, drawn.max()) if len(drawn) else (1, 10)
+        high *= max(4, (high / low)**0.4)
         axes.set_ylim(low, high)  # single values far below may leave it; above is the legend
         if high < 100 * low:
             axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
             axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-    elif not any((np.array(columns[name]) < 0).any() for name in names):
-        axes.set_ylim(bottom=0)
+    else:
+        low, high = axes.get_ylim()
+        any_negative = any((np.array(columns[name]) < 0).any() for name in names)
+        axes.set_ylim(low if any_negative else 0, high + 0.3 * (high - low))  # for the legend
     axes.set_xlabel(f"{key} (updates)" if key.lower() == "step" else key)
     axes.set_ylabel(label)
     axes.margins(x=0.01)
