@@ -45,7 +45,7 @@ bool read_header(StoredArray& array, const InputFile& file, std::uint64_t size) 
     if (array.deflated) {
       inflater.read(bytes.data() + from, to - from);
     } else {
-      file.read_at(array.begin + from, bytes.data() + from, to - from);
+      file.read_header(array.begin + from, bytes.data() + from, to - from, size);
     }
   };
   fetch(0, bytes.size());

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -155,6 +156,17 @@ void InputFile::read_at(std::uint64_t offset, void* target, std::size_t count) c
     to += done;
     offset += static_cast<std::uint64_t>(done);
     count -= static_cast<std::size_t>(done);
+  }
+}
+
+void InputFile::read_header(std::uint64_t offset, void* target, std::size_t count,
+                            std::uint64_t bytes) const {
+  constexpr std::uint64_t many = 1 << 20;
+  constexpr int dont_cache = 0x80;  // RWF_DONTCACHE, of Linux 6.14; C libraries do not have it yet
+  const iovec whole{target, count};
+  if (bytes < many || ::preadv2(descriptor_, &whole, 1, static_cast<off_t>(offset), dont_cache) !=
+                          static_cast<ssize_t>(count)) {
+    read_at(offset, target, count);
   }
 }
 

@@ -22,6 +22,10 @@ class InputFile {
   int descriptor() const { return descriptor_; }
   /// Exactly `count` bytes from `offset`. Throws Error where the file has fewer. Any thread may call it.
   void read_at(std::uint64_t offset, void* target, std::size_t count) const;
+  /// The same for the header of `bytes` that are read later. Where they are many it stays out of the
+  /// system's cache, if that can be: lone pages there would have the rest read page by page.
+  void read_header(std::uint64_t offset, void* target, std::size_t count,
+                   std::uint64_t bytes) const;
 
  private:
   std::string name_;

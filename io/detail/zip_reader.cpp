@@ -274,7 +274,7 @@ class Reader {
       const unsigned char* const name = central_.data() + member.begin;
       const std::size_t name_bytes = load16(name - central_bytes + 28);
       local.resize(local_bytes + name_bytes);
-      file_.read_at(member.header, local.data(), local.size());
+      file_.read_header(member.header, local.data(), local.size(), member.packed);
       if (load32(local.data()) != local_signature) {
         bad("no local header for '", shown(member.name), "'");
       }
