@@ -65,7 +65,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/io/checkpoint.py ${PROJECT_SOURCE_DIR}/io/co
               ${PROJECT_SOURCE_DIR}/io/safetensors_file.py
         DESTINATION ${CMAKE_INSTALL_DATADIR}/mnemo/python)
 
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE # where Debian has it of each package
+        DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/libmnemo-dev RENAME copyright)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME libmnemo-dev)
