@@ -56,10 +56,11 @@ find_missing() {
 
 # The cmake that will be called need not be the one that apt has installed.
 check_cmake() {
+  command -v cmake >/dev/null || fail "cmake is installed, but not on the path; it is in /usr/bin"
   version=$(cmake --version 2>/dev/null | sed -n 's/^cmake version //p')
   oldest=$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)
   [ "$oldest" = 3.25 ] ||
-    fail "$(command -v cmake || echo cmake) is version ${version:-unknown}, mnemo needs 3.25 or later: Debian 12 has it, and so has PyPI (pip install cmake)"
+    fail "$(command -v cmake) is version ${version:-unknown}, mnemo needs 3.25 or later: Debian 12 has it, and so has PyPI (pip install cmake)"
 }
 
 find_missing
