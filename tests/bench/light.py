@@ -56,7 +56,7 @@ def first_step_seconds(program, folder, *options):
                         return time.perf_counter() - begin
             if ended:
                 sys.exit(f"light.py: {program} made no step")
-            time.sleep(0.0002)
+            time.sleep(0.001)  # oftener would take the processor from the program
 
 
 def main():
