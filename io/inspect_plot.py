@@ -36,6 +36,9 @@ class Page:
         self.losses, self.pictures, self.betas = losses, spread(pictures, 2 * ACROSS), betas
         weights = run.collect(checkpoints, only, betas)
         self.verdict = run.judge(losses, weights)
+        if not (weights or losses or pictures):
+            self.verdict.headline = ("Nothing to draw: no weight of more than one element, no table "
+                                     "of losses, no pictures")
         self.left_out = max(0, len(weights) - rows)
         weights = weights[:max(rows, 0)]
         self.trained = [w for w in weights if len(w.values) > 1]
