@@ -444,10 +444,10 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
   write_filters<R>(g, in, out, sums, w);
 }
 
-}  // namespace
-
 // Whether parts of two taps leave fewer zeros than parts of three.
-static bool two_taps(const ConvGeometry& g) { return taps(g) == 2 || taps(g) == 4; }
+bool two_taps(const ConvGeometry& g) { return taps(g) == 2 || taps(g) == 4; }
+
+}  // namespace
 
 bool fits_winograd(const ConvGeometry& g) {
   const bool plain = g.dilation_height == 1 && g.dilation_width == 1 &&
