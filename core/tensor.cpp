@@ -171,9 +171,13 @@ Tensor Tensor::clone() const {
   return copy;
 }
 
-Tensor Tensor::detach() const { return Tensor(storage(), shape(), dtype()); }
+Tensor Tensor::detach() const {
+  detail::expect_defined("detach", *this);
+  return Tensor(storage(), shape(), dtype());
+}
 
 Tensor Tensor::reshape(const Shape& wanted) const {
+  detail::expect_defined("reshape", *this);
   Tensor view(storage(), completed(*this, wanted), dtype());
   const auto rule = [before = shape()](Pullback& back) {
     back.to(0, [&] { return back.gradient().reshape(before); });
