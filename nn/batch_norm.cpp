@@ -39,7 +39,8 @@ Tensor BatchNorm::forward(const Tensor& x) {
   if (!training()) return batch_norm(x, factor, summand, running_mean, running_var, epsilon_);
   const BatchNormResult result = batch_norm(x, factor, summand, epsilon_);
   const NoGrad no_grad;
-  const auto n = static_cast<double>(x.elements() / channels);
+  const std::int64_t count = x.elements() / channels;
+  const auto n = static_cast<double>(count);
   running_mean.assign(running_mean * (1.0 - momentum_) + result.mean * momentum_);
   running_var.assign(running_var * (1.0 - momentum_) +
                      result.variance * (momentum_ * n / (n - 1.0)));

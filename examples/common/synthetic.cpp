@@ -52,7 +52,7 @@ void draw(std::int64_t kind, const float* values, std::uint8_t* pixels) {
       const float dy = static_cast<float>(row) + 0.5f - center_y;
       const float edge = distance(kind, cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
       const float cover = std::clamp(0.5f - edge, 0.0f, 1.0f);
-      *pixels++ = static_cast<std::uint8_t>(brightness * cover + 0.5f);
+      *pixels++ = static_cast<std::uint8_t>(std::floor(brightness * cover + 0.5f));
     }
   }
 }
