@@ -4,14 +4,11 @@
 #include <cstring>
 #include <type_traits>
 
+#include "mnemo/core/detail/division.hpp"
 #include "mnemo/core/detail/lanes.hpp"
 
 namespace mnemo::detail {
 namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return a >= 0 ? (a + b - 1) / b : -(-a / b);
-}
 
 template <std::int64_t value>
 using Constant = std::integral_constant<std::int64_t, value>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mnemo/core/detail/conv_columns.hpp"
+#include "mnemo/core/detail/division.hpp"
 #include "mnemo/core/detail/gemm.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/scratch.hpp"
@@ -15,8 +16,6 @@ constexpr std::int64_t few_pixels = 192;           // fewer, and samples share o
 constexpr std::int64_t plane_elements = 1 << 20;
 constexpr std::int64_t most_partials = 16;
 constexpr std::int64_t partial_elements = 1 << 24;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Sizes of one group, and how its work is cut. Everything follows from the geometry.
 struct Plan {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mnemo/core/detail/division.hpp"
 #include "mnemo/core/detail/gemm.hpp"
 #include "mnemo/core/detail/lane_image.hpp"
 #include "mnemo/core/detail/parallel.hpp"
@@ -20,8 +21,6 @@ constexpr std::int64_t chunk_floats = 1 << 20;  // of transformed samples, for t
 std::int64_t wanted_tiles(std::int64_t depth, std::int64_t width) {
   return std::clamp<std::int64_t>(unpacked_volume / (depth * width), 48, 128);
 }
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // The images on one side of a group, and how their pixels lie in planes. Where filters are cut
 // into parts^2, the side that is read in windows has as many for each tile.

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <type_traits>
 
+#include "mnemo/core/detail/division.hpp"
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
 
@@ -61,8 +62,6 @@ void check_sizes(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t ld
 struct Blocks {
   std::int64_t rows, columns;
 };
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // A side in an even number of pieces of nearly the same length, none longer than `most`: three would
 // keep one of two threads waiting.

@@ -1,7 +1,5 @@
 #include "mnemo/core/storage.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,13 +10,13 @@
 #include <thread>
 #include <utility>
 
+#include "mnemo/core/detail/pages.hpp"
 #include "mnemo/core/detail/text.hpp"
 
 namespace mnemo {
 namespace {
 
 constexpr std::size_t header_bytes = 64;
-constexpr std::size_t huge_page = std::size_t{2} << 20;
 static_assert(sizeof(Storage) <= header_bytes);
 
 // Blocks come in eight sizes between one power of two and the next, so that at most an eighth is
@@ -38,12 +36,9 @@ SizeClass size_class(std::size_t bytes) {
 }
 
 void* system_allocate(std::size_t block_bytes) {
-  const bool huge = block_bytes >= 2 * huge_page;
-  const std::size_t alignment = huge ? huge_page : 64;
-  const std::size_t rounded = (block_bytes + alignment - 1) / alignment * alignment;
-  void* const block = std::aligned_alloc(alignment, rounded);
+  const bool huge = block_bytes >= 2 * detail::huge_page;
+  void* const block = detail::allocate_pages(block_bytes, 64, huge).data;
   if (!block) detail::fail("tensor: cannot allocate ", block_bytes, " bytes");
-  if (huge) madvise(block, rounded, MADV_HUGEPAGE);  // advice: one fault in place of 512
   return block;
 }
 

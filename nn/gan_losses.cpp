@@ -59,17 +59,25 @@ Tensor wasserstein_generator_loss(const Tensor& fake) {
 
 namespace detail {
 
-Tensor leaf(const char* name, const Tensor& samples) {
+namespace {
+
+void expect_samples(const char* name, const Tensor& samples) {
   if (!is_differentiable(samples.dtype(name)) || samples.rank() == 0 || samples.elements() == 0) {
     fail(name, ": samples ", samples.shape(), " of ", samples.dtype(),
          " should be [batch, ...] of float32 or float64, and some");
   }
+}
+
+}  // namespace
+
+Tensor leaf(const char* name, const Tensor& samples) {
+  expect_samples(name, samples);
   return samples.detach().set_requires_grad();
 }
 
 Tensor between(const Tensor& real, const Tensor& fake, Rng& rng) {
   constexpr const char* name = "gradient_penalty";
-  leaf(name, real);  // checks it
+  expect_samples(name, real);
   if (!(real.shape() == fake.shape(name)) || real.dtype() != fake.dtype()) {
     fail(name, ": real ", real.shape(), " of ", real.dtype(), " and fake ", fake.shape(), " of ",
          fake.dtype(), " should have one shape and dtype");
