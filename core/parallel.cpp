@@ -2,8 +2,11 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -36,24 +39,43 @@ int default_threads() {
   return count == 0 ? 1 : static_cast<int>(count);
 }
 
+// The blocks of a job lie in as many shares as there are threads, at most eight. A thread begins with
+// its own share, where its caches still hold what the last operation left there, and then helps with
+// the others'.
 struct Job {
+  static constexpr std::int64_t most_shares = 8;
+
   detail::BlockFunction function;
   const void* context;
   std::int64_t count;
-  std::atomic<std::int64_t> next{0};
-  std::exception_ptr error;
-  std::mutex error_mutex;
+  std::int64_t shares;
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> taken{0};
+  };
+  std::array<Share, most_shares> taken_of{};
+  std::exception_ptr error{};
+  std::mutex error_mutex{};
 
-  void work() {
-    for (;;) {
-      const std::int64_t block = next.fetch_add(1, std::memory_order_relaxed);
-      if (block >= count) return;
-      try {
-        function(context, block);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
+  void work(std::int64_t thread) {
+    for (std::int64_t turn = 0; turn < shares; ++turn) {
+      const std::int64_t share = (thread + turn) % shares;
+      const std::int64_t begin = count * share / shares;
+      const std::int64_t size = count * (share + 1) / shares - begin;
+      std::atomic<std::int64_t>& taken = taken_of[static_cast<std::size_t>(share)].taken;
+      for (;;) {
+        const std::int64_t next = taken.fetch_add(1, std::memory_order_relaxed);
+        if (next >= size) break;
+        run(begin + next);
       }
+    }
+  }
+
+  void run(std::int64_t block) {
+    try {
+      function(context, block);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      if (!error) error = std::current_exception();
     }
   }
 };
@@ -78,14 +100,16 @@ class Pool {
       return;
     }
     start();
-    Job job{
-        .function = function, .context = context, .count = count, .error = {}, .error_mutex = {}};
+    Job job{.function = function,
+            .context = context,
+            .count = count,
+            .shares = std::min<std::int64_t>(threads(), Job::most_shares)};
     job_.store(&job, std::memory_order_release);
     ticket_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) ticket_.notify_all();
 
     inside_a_job = true;
-    job.work();
+    job.work(0);
     inside_a_job = false;
     // A worker that took a block finishes it; one that never woke is not waited for.
     job_.store(nullptr);
@@ -97,7 +121,7 @@ class Pool {
  private:
   void start() {
     while (static_cast<int>(workers_.size()) < threads() - 1) {
-      workers_.emplace_back([this] { serve(); });
+      workers_.emplace_back([this, thread = std::ssize(workers_) + 1] { serve(thread); });
     }
   }
 
@@ -110,14 +134,14 @@ class Pool {
     stopping_ = false;
   }
 
-  void serve() {
+  void serve(std::int64_t thread) {
     inside_a_job = true;  // operations called by a block run on this thread alone
     std::uint32_t seen = 0;
     while (!stopping_) {
       // Counted before the job is looked up: its owner takes the job away, then waits until nobody
       // is counted, and so never leaves while a worker holds a pointer to it.
       visitors_.fetch_add(1);
-      if (Job* const job = job_.load()) job->work();
+      if (Job* const job = job_.load()) job->work(thread);
       if (visitors_.fetch_sub(1) == 1 && owner_sleeps_.load()) visitors_.notify_all();
       seen = next_ticket(seen);
     }
