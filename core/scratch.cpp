@@ -28,7 +28,7 @@ void* scratch_bytes(Slot slot, std::size_t bytes) {
   if (buffer.size < bytes) {
     buffer.size = 0;
     buffer.bytes.reset();  // first, so that old and new are never held together
-    const Pages pages = allocate_pages(bytes, 4096, bytes >= huge_page);
+    const Pages pages = allocate_pages(bytes, 4096, 4 * bytes >= huge_page);
     if (!pages.data) throw std::bad_alloc();
     buffer.bytes.reset(pages.data);
     buffer.size = pages.bytes;

@@ -4,11 +4,13 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "mnemo/core/detail/pages.hpp"
 #include "mnemo/core/detail/text.hpp"
@@ -35,12 +37,48 @@ SizeClass size_class(std::size_t bytes) {
   return {static_cast<std::size_t>(exponent) * 8 + eighths - 8, block};
 }
 
-void* system_allocate(std::size_t block_bytes) {
-  const bool huge = block_bytes >= 2 * detail::huge_page;
-  void* const block = detail::allocate_pages(block_bytes, 64, huge).data;
-  if (!block) detail::fail("tensor: cannot allocate ", block_bytes, " bytes");
+// Fresh pages cost more than the arithmetic on them, and huge ones a fraction of that. Blocks that fill
+// huge pages have their own; those between are cut from slabs, one behind the other; what is smaller
+// than a few pages comes from malloc.
+constexpr std::size_t least_cut = std::size_t{16} << 10;
+constexpr std::size_t least_huge = 2 * detail::huge_page;
+constexpr std::size_t slab_bytes = 4 * least_huge;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool use_slabs =
+    false;  // the sanitizer sees a write beyond a block only if it is malloc's
+#else
+constexpr bool use_slabs = true;
+#endif
+bool is_cut(std::size_t block_bytes) {
+  return use_slabs && block_bytes >= least_cut && block_bytes < least_huge;
+}
+
+void* system_allocate(std::size_t bytes, std::size_t alignment) {
+  void* const block = detail::allocate_pages(bytes, alignment, bytes >= least_huge).data;
+  if (!block) detail::fail("tensor: cannot allocate ", bytes, " bytes");
   return block;
 }
+
+// The head of pages from which blocks are cut. They go back to the operating system together.
+struct Slab {
+  std::size_t cut = header_bytes;  // bytes of the head and of all blocks so far
+  std::size_t in_use = 0;          // blocks that tensors hold
+
+  // Slabs are aligned to their size.
+  static Slab& of(void* block) {
+    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_bytes - 1));
+  }
+  bool has_room(std::size_t block_bytes) const { return cut + block_bytes <= slab_bytes; }
+  std::byte* at(std::size_t offset) { return reinterpret_cast<std::byte*>(this) + offset; }
+};
+
+// A block that waits for its next tensor, in the list of its size.
+struct Free {
+  std::size_t bytes;
+  Free* next;
+  Free* previous;
+};
 
 // A lock that is held for some nanoseconds, and costs a third of a mutex: every tensor takes it
 // twice.
@@ -65,20 +103,20 @@ class Cache {
       statistics_.in_use += block_bytes;
       statistics_.peak_in_use = std::max(statistics_.peak_in_use, statistics_.in_use);
       if (Free* const block = free_[size.index]) {
-        free_[size.index] = block->next;
-        statistics_.cached -= block_bytes;
+        unlist(block);
+        if (is_cut(block_bytes)) ++Slab::of(block).in_use;
         ++statistics_.reused;
         return block;
       }
       ++statistics_.fresh;
     }
     try {
-      return system_allocate(block_bytes);
+      return fresh(block_bytes);
     } catch (const Error&) {
       empty();  // what the cache holds may be just what is missing
     }
     try {
-      return system_allocate(block_bytes);
+      return fresh(block_bytes);
     } catch (const Error&) {
       const std::lock_guard lock(lock_);
       statistics_.in_use -= block_bytes;
@@ -90,10 +128,15 @@ class Cache {
     {
       const std::lock_guard lock(lock_);
       statistics_.in_use -= block_bytes;
-      if (statistics_.cached + block_bytes <= limit_) {
-        Free*& first = free_[size_class(block_bytes).index];
-        first = new (block) Free{first};
-        statistics_.cached += block_bytes;
+      const bool is_beyond_limit = statistics_.cached + block_bytes > limit_;
+      if (is_cut(block_bytes)) {
+        list(block, block_bytes);
+        Slab& slab = Slab::of(block);
+        if (--slab.in_use == 0 && is_beyond_limit) release(slab);
+        return;
+      }
+      if (!is_beyond_limit) {
+        list(block, block_bytes);
         return;
       }
     }
@@ -111,10 +154,17 @@ class Cache {
 
   void empty() noexcept {
     const std::lock_guard lock(lock_);
-    for (Free*& first : free_) {
-      while (first) std::free(std::exchange(first, first->next));
+    for (std::size_t i = slabs_.size(); i-- > 0;) {
+      if (slabs_[i]->in_use == 0) release(*slabs_[i]);
     }
-    statistics_.cached = 0;
+    for (Free* const first : free_) {
+      for (Free* block = first; block && !is_cut(block->bytes);) {
+        Free* const next = block->next;
+        unlist(block);
+        std::free(block);
+        block = next;
+      }
+    }
   }
 
   memory::Statistics statistics() {
@@ -123,12 +173,46 @@ class Cache {
   }
 
  private:
-  struct Free {
-    Free* next;
-  };
+  void* fresh(std::size_t block_bytes) {
+    if (!is_cut(block_bytes)) return system_allocate(block_bytes, 64);
+    const std::lock_guard lock(lock_);
+    if (slabs_.empty() || !slabs_.back()->has_room(block_bytes)) {
+      slabs_.reserve(slabs_.size() + 1);
+      slabs_.push_back(new (system_allocate(slab_bytes, slab_bytes)) Slab);
+    }
+    Slab& slab = *slabs_.back();
+    ++slab.in_use;
+    return slab.at(std::exchange(slab.cut, slab.cut + block_bytes));
+  }
+
+  // For a slab none of whose blocks is in use: all of them are listed.
+  void release(Slab& slab) {
+    for (std::size_t offset = header_bytes; offset < slab.cut;) {
+      auto* const block = reinterpret_cast<Free*>(slab.at(offset));
+      offset += block->bytes;
+      unlist(block);
+    }
+    std::erase(slabs_, &slab);
+    std::free(&slab);
+  }
+
+  void list(void* block, std::size_t block_bytes) {
+    Free*& first = free_[size_class(block_bytes).index];
+    Free* const listed = new (block) Free{block_bytes, first, nullptr};
+    if (first) first->previous = listed;
+    first = listed;
+    statistics_.cached += block_bytes;
+  }
+
+  void unlist(Free* block) {
+    (block->previous ? block->previous->next : free_[size_class(block->bytes).index]) = block->next;
+    if (block->next) block->next->previous = block->previous;
+    statistics_.cached -= block->bytes;
+  }
 
   BriefLock lock_;
   std::array<Free*, 64 * 8 + 9> free_{};
+  std::vector<Slab*> slabs_;  // the last one is being cut
   std::size_t limit_ = std::size_t{2} << 30;
   memory::Statistics statistics_{};
 };

@@ -50,10 +50,12 @@ struct Statistics {
 };
 Statistics statistics();
 
-/// The most bytes of free blocks to keep. Default 2 GiB.
+/// The most bytes of free blocks to keep. Default 2 GiB. Blocks of 16 KiB to 4 MiB share huge pages,
+/// 16 MiB at a time, and are given back with the last of their neighbours: while one of these is in
+/// use, the others are kept, and count as cached, beyond the limit too.
 void set_cache_limit(std::size_t bytes);
 
-/// Gives every free block back to the operating system.
+/// Gives every free block back to the operating system that shares no pages with a block in use.
 void empty_cache();
 
 }  // namespace memory

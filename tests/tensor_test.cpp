@@ -148,6 +148,31 @@ TEST_CASE("storage comes back from the cache, within its limit") {
   CHECK(memory::statistics().in_use == before.in_use);
 }
 
+TEST_CASE("blocks that share huge pages go back to the operating system together") {
+  memory::empty_cache();
+  REQUIRE(memory::statistics().cached == 0);
+  Tensor first = ones({100, 1000}), second = full({90, 1000}, 2.0);
+  first = Tensor();
+  memory::empty_cache();  // whether `first` has left or waits: `second` is untouched
+  CHECK(sum(second).item() == 2.0 * 90 * 1000);
+  second = Tensor();
+  memory::empty_cache();
+  CHECK(memory::statistics().cached == 0);
+
+  memory::set_cache_limit(std::size_t{1} << 20);
+  {
+    std::vector<Tensor> many;
+    for (int i = 0; i < 100; ++i) many.push_back(full({50, 1000 + 100 * (i % 7)}, i));
+    for (int i = 0; i < 100; i += 3) many[i] = full({40, 1000}, i);
+    for (int i = 0; i < 100; ++i) CHECK(max(many[i]).item() == i);
+  }
+  // All but the last megabyte has gone, whichever order the blocks came back in.
+  CHECK(memory::statistics().cached <= std::size_t{1} << 20);
+  memory::set_cache_limit(std::size_t{2} << 30);
+  memory::empty_cache();
+  CHECK(memory::statistics().cached == 0);
+}
+
 TEST_CASE("sums are exact enough and the same for broadcast shapes") {
   // 2^24 + 1 ones: a plain float32 loop stops counting at 2^24.
   const std::int64_t many = (1 << 24) + 1;

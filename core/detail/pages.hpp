@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 
@@ -17,7 +18,7 @@ struct Pages {
 /// At least `bytes`, a multiple of `alignment`; or in huge pages, which take one fault in place of 512
 /// and spare kernels that write to many places at once looking up addresses.
 inline Pages allocate_pages(std::size_t bytes, std::size_t alignment, bool huge) {
-  if (huge) alignment = huge_page;
+  if (huge) alignment = std::max(alignment, huge_page);
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* const data = std::aligned_alloc(alignment, rounded);
   if (data && huge) madvise(data, rounded, MADV_HUGEPAGE);  // advice: it may go unheard
