@@ -14,7 +14,9 @@ set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 set(DOXYGEN_OUTPUT_DIRECTORY docs)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR})
 set(DOXYGEN_IMAGE_PATH ${PROJECT_SOURCE_DIR}/examples)
-set(DOXYGEN_EXTRACT_ALL YES) # names that say all have no comment
+set(DOXYGEN_EXTRACT_ALL NO) # every public name has a comment of its own,
+set(DOXYGEN_WARN_IF_UNDOCUMENTED YES)
+set(DOXYGEN_DISTRIBUTE_GROUP_DOC YES) # or that of the first in its group
 set(DOXYGEN_HIDE_FRIEND_COMPOUNDS YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS mnemo::detail mnemo::nn::detail mnemo::io::detail mnemo::optim::detail)
 set(DOXYGEN_FULL_PATH_NAMES YES)

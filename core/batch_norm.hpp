@@ -3,11 +3,12 @@
 
 namespace mnemo {
 
+/// What batch_norm gives in training: the result, and the statistics that it was made with.
 struct BatchNormResult {
   Tensor output;  ///< differentiable in x, weight and bias
   Tensor mean;    ///< of each channel, [channels]; outside the graph
-  Tensor
-      variance;  ///< of each channel, biased (divided by the count), [channels]; outside the graph
+  /// Of each channel, biased (divided by the count), [channels]; outside the graph.
+  Tensor variance;
 };
 
 /// Batch normalisation with the statistics of the batch (Ioffe and Szegedy 2015):

@@ -8,6 +8,7 @@
 
 namespace mnemo {
 
+/// What check_gradients compares, and how closely.
 struct GradientCheckOptions {
   int orders = 2;           ///< 1: first derivatives; 2: also those of the first derivatives
   double step = 1e-6;       ///< of the central differences
@@ -16,13 +17,14 @@ struct GradientCheckOptions {
 
 /// What check_gradients found: the element with the largest error.
 struct GradientCheck {
-  bool passed = false;
+  bool passed = false;     ///< whether `error` is within the tolerance everywhere
   int order = 0;           ///< of the derivative where it is
   std::size_t input = 0;   ///< which input
   std::int64_t index = 0;  ///< which element of it, in row-major order
   double analytic = 0.0;   ///< what `grad` says
   double numeric = 0.0;    ///< what the central difference says
   double error = 0.0;      ///< |analytic - numeric| / max(1, |numeric|)
+  /// The same in a line: whether it passed, where the worst element is, and both numbers.
   std::string text() const;
 };
 

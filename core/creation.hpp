@@ -12,6 +12,7 @@ Tensor arange_real(double start, double stop, double step, DType dtype);
 Tensor arange_whole(std::int64_t start, std::int64_t stop, std::int64_t step, DType dtype);
 }  // namespace detail
 
+///@{
 /// start, start + step, ... below `stop` (above it where the step is negative), as numpy.arange:
 /// int64 where all three are integers, float32 otherwise, or the dtype given. Throws Error for a
 /// step of 0, and where a value does not fit into the dtype.
@@ -35,6 +36,7 @@ template <class Stop>
 Tensor arange(Stop stop) {
   return arange(0, stop, 1);
 }
+///@}
 
 /// `count` values evenly from `start` to `stop`, both included.
 Tensor linspace(double start, double stop, std::int64_t count, DType dtype = DType::float32);
@@ -42,9 +44,11 @@ Tensor linspace(double start, double stop, std::int64_t count, DType dtype = DTy
 /// Ones on the diagonal, zeros elsewhere: [rows, columns], or [rows, rows] where columns is -1.
 Tensor eye(std::int64_t rows, std::int64_t columns = -1, DType dtype = DType::float32);
 
+///@{
 /// The last two axes of x with zeros above (tril) or below (triu) the diagonal that lies `diagonal`
 /// places to the right of the main one. Any dtype; differentiable.
 Tensor tril(const Tensor& x, std::int64_t diagonal = 0);
 Tensor triu(const Tensor& x, std::int64_t diagonal = 0);
+///@}
 
 }  // namespace mnemo

@@ -25,6 +25,9 @@ namespace mnemo {
 
 class Node;
 class Pullback;
+
+/// Frees a node, and then those before it that nobody else holds, one after another and not by
+/// recursion: a graph of a million operations goes as well.
 void destroy(Node* node) noexcept;
 
 /// What a recorded operation keeps for its rule. Less is better: what is kept stays in memory until
@@ -39,25 +42,36 @@ struct Keep {
 /// node without inputs.
 class Node : public RefCounted {
  public:
+  /// What a node knows of one input of its operation.
   struct Input {
-    Ref<Node> node;  // null where no gradient is wanted
-    Tensor kept;     // undefined unless the rule reads it
-    std::uint32_t version = 0;
+    Ref<Node> node;             ///< what made it; null where no gradient is wanted
+    Tensor kept;                ///< undefined unless the rule reads it
+    std::uint32_t version = 0;  ///< of `kept` when it was kept
   };
 
+  /// `name` of the operation, a string literal, and shape and dtype of its result.
   Node(const char* name, const Shape& shape, DType dtype)
       : name_(name), shape_(shape), dtype_(dtype) {}
   virtual ~Node() = default;
 
-  const char* name() const { return name_; }
+  const char* name() const { return name_; }  ///< of the operation, for messages
+  ///@{
+  /// Of the result, and so of the gradient that `apply` works with.
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
+  ///@}
+  /// Whether no operation made it: a parameter.
   bool is_leaf() const { return inputs_.data() == nullptr; }
-  std::span<const Input> inputs() const { return inputs_; }
+  std::span<const Input> inputs() const { return inputs_; }  ///< in the order of the arguments
+  /// Runs the rule: from the gradient of the result those of the inputs that are wanted.
   virtual void apply(Pullback& back) const = 0;
 
  protected:
+  /// For the constructor of a node: where its inputs are kept (in the node itself), which of
+  /// `tensors` the rule reads, and the tensors.
   void set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor* const> tensors);
+  /// Keeps the result for the rule: its elements, not the tensor, which would hold this node for
+  /// ever.
   void keep_output(const Tensor& output) {
     output_ = output.storage();
     output_version_ = output.version();
@@ -80,6 +94,8 @@ class Node : public RefCounted {
 /// its inputs.
 class Pullback {
  public:
+  /// Made by `grad`, for each node that it passes: `wanted` and `results` have one entry for each
+  /// input.
   Pullback(const Node& node, Tensor gradient, std::span<const bool> wanted,
            std::span<Tensor> results)
       : node_(node), gradient_(std::move(gradient)), wanted_(wanted), results_(results) {}

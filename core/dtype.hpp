@@ -39,10 +39,10 @@ constexpr bool is_integer(DType dtype) { return dtype >= DType::int8 && dtype <=
 
 /// The bits of an IEEE 754 half-precision number: what `data<Half>()` of a float16 tensor points to.
 struct Half {
-  std::uint16_t bits;
+  std::uint16_t bits;  ///< sign, 5 bits of exponent, 10 of fraction
 };
 
-/// The dtype that holds C++ type T: `dtype_of<float> == DType::float32`.
+/// `DTypeOf<T>::value` is the dtype that holds C++ type T; other types do not compile.
 template <class T>
 struct DTypeOf;
 template <>
@@ -69,6 +69,7 @@ template <>
 struct DTypeOf<float> : std::integral_constant<DType, DType::float32> {};
 template <>
 struct DTypeOf<double> : std::integral_constant<DType, DType::float64> {};
+/// The dtype that holds C++ type T: `dtype_of<float> == DType::float32`.
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 

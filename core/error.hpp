@@ -8,6 +8,7 @@ namespace mnemo {
 /// operation or the file, then says what was found and what was expected, with names and shapes.
 class Error : public std::runtime_error {
  public:
+  /// `message` is what `what()` gives.
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 

@@ -4,11 +4,12 @@
 
 namespace mnemo {
 
+/// The windows that unfold takes out of an image, as those of a convolution.
 struct FoldOptions {
-  Pair kernel;
-  Pair stride = 1;
-  Pair padding = 0;  ///< zeros on both sides
-  Pair dilation = 1;
+  Pair kernel;        ///< height and width of a window, at least 1
+  Pair stride = 1;    ///< step between two windows, at least 1
+  Pair padding = 0;   ///< zeros on both sides
+  Pair dilation = 1;  ///< distance of neighbouring elements in a window
 };
 
 /// The windows of an image as columns: [batch, channels, height, width] gives [batch, channels kh

@@ -11,9 +11,10 @@
 /// Error for axes out of range or named twice.
 namespace mnemo {
 
+/// Which axes to reduce: `{.axes = {1}, .keepdims = true}`.
 struct Reduction {
-  std::vector<std::int64_t> axes = {};
-  bool keepdims = false;
+  std::vector<std::int64_t> axes = {};  ///< negative ones count from the end; none means all
+  bool keepdims = false;                ///< leave the reduced axes in the result, with length 1
 };
 
 /// 0 of no elements. Integers and bool are summed as int64 (modulo 2^64).
@@ -27,11 +28,14 @@ Tensor var(const Tensor& x, const Reduction& reduction = {}, double correction =
 /// 1 of no elements. The derivative is exact where factors are 0. Integers and bool give int64.
 Tensor prod(const Tensor& x, const Reduction& reduction = {});
 
+///@{
 /// The largest, the smallest element; any dtype but float16. NaN goes through. Where several
 /// elements are the largest they share the gradient evenly, as in PyTorch's amax. Throws Error for
 /// no elements.
 Tensor max(const Tensor& x, const Reduction& reduction = {});
 Tensor min(const Tensor& x, const Reduction& reduction = {});
+///@}
+///@{
 /// Where the largest, the smallest element is, as int64: along one axis, or of all elements in
 /// row-major order. The first of several; the first NaN before all numbers. Throws Error for no
 /// elements.
@@ -39,6 +43,7 @@ Tensor argmax(const Tensor& x);
 Tensor argmin(const Tensor& x);
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims = false);
 Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims = false);
+///@}
 
 /// (sum |x|^p)^(1/p) for p > 0; the largest |x| for p = infinity. The derivative is 0 where the
 /// norm is 0, and for an element that is 0. Throws Error for other p.
@@ -47,10 +52,12 @@ Tensor norm(const Tensor& x, double p = 2.0, const Reduction& reduction = {});
 /// (NaN in PyTorch).
 Tensor logsumexp(const Tensor& x, const Reduction& reduction = {});
 
+///@{
 /// Whether all, any elements are true (not 0), for any dtype but float16; gives bool. Of no
 /// elements: true, false.
 Tensor all(const Tensor& x, const Reduction& reduction = {});
 Tensor any(const Tensor& x, const Reduction& reduction = {});
+///@}
 
 /// The sums of the elements up to each, along an axis; integers and bool as int64.
 Tensor cumsum(const Tensor& x, std::int64_t axis);

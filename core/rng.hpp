@@ -36,8 +36,11 @@ class Rng {
   /// The integers 0 to count - 1 in random order, int64 (Fisher and Yates's shuffle).
   Tensor permutation(std::int64_t count);
 
+  ///@{
+  /// What the generator was made with, as the state has it now.
   std::uint64_t seed() const;
   std::uint64_t stream() const;
+  ///@}
   /// How many blocks of four 32-bit words have been drawn.
   std::uint64_t position() const;
 

@@ -13,16 +13,21 @@ namespace mnemo {
 class Shape {
  public:
   Shape() = default;
+  ///@{
+  /// The lengths as they are given, of which none is checked: `{64, 1, 28, 28}`; `{}` has rank 0.
   Shape(std::initializer_list<std::int64_t> lengths)
       : Shape(std::span(lengths.begin(), lengths.size())) {}
   explicit Shape(std::span<const std::int64_t> lengths) : Shape(lengths.size(), 0) {
     std::copy(lengths.begin(), lengths.end(), begin());
   }
+  ///@}
   /// `rank` axes of length `length`.
   Shape(std::size_t rank, std::int64_t length) : rank_(rank) {
     if (rank > inline_rank) heap_ = std::make_unique<std::int64_t[]>(rank);
     std::fill(begin(), end(), length);
   }
+  ///@{
+  /// Copies and moves as a vector does.
   Shape(const Shape& other) : Shape(std::span(other.begin(), other.rank_)) {}
   Shape(Shape&& other) noexcept = default;
   Shape& operator=(const Shape& other) {
@@ -30,7 +35,10 @@ class Shape {
     return *this;
   }
   Shape& operator=(Shape&& other) noexcept = default;
+  ///@}
 
+  ///@{
+  /// As those of std::vector<std::int64_t>; `rank()` is `size()`, and places are not checked.
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return rank_; }
   bool empty() const { return rank_ == 0; }
@@ -42,6 +50,7 @@ class Shape {
   std::int64_t operator[](std::size_t axis) const { return begin()[axis]; }
   std::int64_t back() const { return begin()[rank_ - 1]; }
   operator std::span<const std::int64_t>() const { return {begin(), rank_}; }
+  ///@}
 
   /// The product of the lengths: how many elements a tensor of this shape has (1 for rank 0).
   std::int64_t elements() const {
@@ -50,9 +59,12 @@ class Shape {
     return count;
   }
 
+  ///@{
+  /// Adds a length at the end, puts one before that of `axis`, takes that of `axis` out.
   void push_back(std::int64_t length);
   void insert(std::size_t axis, std::int64_t length);
   void erase(std::size_t axis);
+  ///@}
 
   friend bool operator==(const Shape& a, const Shape& b) {
     return a.rank_ == b.rank_ && std::equal(a.begin(), a.end(), b.begin());

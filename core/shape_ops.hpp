@@ -37,15 +37,18 @@ inline constexpr std::int64_t to_end = std::numeric_limits<std::int64_t>::max();
 /// end, those beyond an end mean the end. With a negative step the axis is walked backwards;
 /// `start` = to_end is then the last element and `stop` = to_end is before the first.
 struct Slice {
-  std::int64_t axis = 0;
-  std::int64_t start = 0;
-  std::int64_t stop = to_end;
-  std::int64_t step = 1;
+  std::int64_t axis = 0;       ///< negative: from the end
+  std::int64_t start = 0;      ///< the first position that is taken
+  std::int64_t stop = to_end;  ///< the first that is not
+  std::int64_t step = 1;       ///< not 0
 };
-/// Throws Error for a step of 0 or an axis named twice.
+///@{
+/// The elements at the chosen positions of some axes, the other axes whole; positions beyond the ends
+/// give fewer elements, as in Python. Throws Error for a step of 0 or an axis named twice.
 Tensor slice(const Tensor& x, const std::vector<Slice>& slices);
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop = to_end,
              std::int64_t step = 1);
+///@}
 
 /// Joined along an existing axis; the other lengths must agree.
 Tensor concat(const std::vector<Tensor>& tensors, std::int64_t axis = 0);
@@ -71,6 +74,7 @@ Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
 /// `repeat_interleave`).
 Tensor repeat(const Tensor& x, std::int64_t count, std::int64_t axis);
 
+/// What `pad` puts around the elements.
 enum class PadMode {
   constant,   ///< `value` all around; negative widths take elements off
   reflect,    ///< mirrored at the first and last element, which are not repeated

@@ -15,11 +15,11 @@ class Storage : public RefCounted {
   /// Bytes that `owner` keeps alive: a mapped file, a user's buffer.
   static Ref<Storage> borrow(void* data, std::size_t bytes, std::shared_ptr<const void> owner);
 
-  void* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
+  void* data() const { return data_; }          ///< 64-byte aligned unless borrowed
+  std::size_t bytes() const { return bytes_; }  ///< as they were asked for
   /// Goes up with every write in place; a derivative that kept an older version refuses to be used.
   std::uint32_t version() const { return version_; }
-  void written() { ++version_; }
+  void written() { ++version_; }  ///< counts one write in place
   /// Whether the bytes are the library's own, not borrowed.
   bool owned() const { return block_ != 0; }
 
@@ -35,12 +35,14 @@ class Storage : public RefCounted {
   std::shared_ptr<const void> owner_;
 };
 
+/// Gives the block back to the cache, or lets the owner of borrowed bytes go. Ref calls it.
 void destroy(Storage* storage) noexcept;
 
 /// The cache of freed tensor storage. A fresh large buffer costs three times the arithmetic in page
 /// faults, so freed blocks are kept by size and handed out again.
 namespace memory {
 
+/// What the cache holds and has done since the program began.
 struct Statistics {
   std::size_t in_use;       ///< bytes of blocks that tensors hold now
   std::size_t peak_in_use;  ///< the most that `in_use` has been
@@ -48,6 +50,7 @@ struct Statistics {
   std::uint64_t reused;     ///< allocations served from the cache so far
   std::uint64_t fresh;      ///< allocations that had to ask the operating system
 };
+/// As of now, of all threads together.
 Statistics statistics();
 
 /// The most bytes of free blocks to keep. Default 2 GiB. Blocks of 16 KiB to 4 MiB share huge pages,

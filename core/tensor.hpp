@@ -16,8 +16,11 @@
 namespace mnemo {
 
 class Node;
+///@{
+/// Count references to a node where its type is not known yet (see Ref).
 void add_reference(const Node* node);
 void drop_reference(Node* node);
+///@}
 
 /// A handle to an n-dimensional array, contiguous and row-major. Copying a Tensor copies the handle;
 /// both see the same elements (`clone()` copies those). A tensor made by an operation while
@@ -31,17 +34,23 @@ class Tensor {
   /// `storage` seen as `shape` of `dtype`. Throws Error if it holds fewer bytes than that.
   Tensor(Ref<Storage> storage, Shape shape, DType dtype);
 
-  // The callers of these first four are named where the tensor is undefined.
+  /// Whether this leads to a tensor.
   bool defined() const { return static_cast<bool>(body_); }
+  ///@{
+  /// The lengths of the axes, their number, the type of the elements. An undefined tensor throws
+  /// Error, which names `caller`, by default the function that asks.
   const Shape& shape(const char* caller = __builtin_FUNCTION()) const { return body(caller).shape; }
-  /// Length of one axis; -1 is the last. Throws Error if there is no such axis.
-  std::int64_t size(std::int64_t axis, const char* caller = __builtin_FUNCTION()) const;
   std::size_t rank(const char* caller = __builtin_FUNCTION()) const { return shape(caller).rank(); }
   DType dtype(const char* caller = __builtin_FUNCTION()) const { return body(caller).dtype; }
-  /// The number of elements.
+  ///@}
+  /// Length of one axis; -1 is the last. Throws Error if there is no such axis.
+  std::int64_t size(std::int64_t axis, const char* caller = __builtin_FUNCTION()) const;
+  /// The number of elements: the product of the lengths, 1 for rank 0.
   std::int64_t elements() const { return body().elements; }
+  /// The size of the elements: elements() times item_size(dtype()).
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * item_size(dtype()); }
 
+  ///@{
   /// The elements, to read. Throws Error if T is not the C++ type of `dtype()`.
   template <class T>
   const T* data() const {
@@ -52,6 +61,8 @@ class Tensor {
   std::span<const T> span() const {
     return {data<T>(), static_cast<std::size_t>(elements())};
   }
+  ///@}
+  ///@{
   /// The elements, to write. Counts as a write in place: a derivative that was recorded with the old
   /// values will refuse to be used. Fetch it anew for each round of writing.
   template <class T>
@@ -63,11 +74,15 @@ class Tensor {
   std::span<T> mutable_span() const {
     return {mutable_data<T>(), static_cast<std::size_t>(elements())};
   }
+  ///@}
+  ///@{
+  /// The same whatever the dtype, for code that asks for it elsewhere.
   const void* raw() const { return body().storage->data(); }
   void* mutable_raw() const {
     body().storage->written();
     return body().storage->data();
   }
+  ///@}
 
   /// The only element, whatever its dtype, as a double. Throws Error if there is not exactly one.
   double item() const;
@@ -101,8 +116,9 @@ class Tensor {
   /// The count of writes in place to these elements, through any handle.
   std::uint32_t version() const { return body().storage->version(); }
 
-  // For the graph and the kernels.
+  /// The operation that made it, or the leaf that it is; null where it is not recorded.
   const Ref<Node>& node() const { return body().node; }
+  /// The bytes that it shares with its other handles, detach() and reshape().
   const Ref<Storage>& storage() const { return body().storage; }
   /// Whether this handle is the only way to the elements, so that they can be overwritten unseen.
   bool exclusive() const {
@@ -138,16 +154,24 @@ class Tensor {
   Ref<Body> body_;
 };
 
+/// Uninitialised elements, to be written before they are read.
 Tensor empty(const Shape& shape, DType dtype = DType::float32);
+///@{
+/// Every element 0, 1, or `value`. Throws Error for a value that the dtype cannot hold.
 Tensor zeros(const Shape& shape, DType dtype = DType::float32);
 Tensor ones(const Shape& shape, DType dtype = DType::float32);
 Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
+///@}
+///@{
+/// With the shape and the dtype of another tensor.
 Tensor zeros_like(const Tensor& tensor);
 Tensor ones_like(const Tensor& tensor);
+///@}
 
 /// A tensor of rank 0.
 Tensor scalar(double value, DType dtype = DType::float32);
 
+///@{
 /// A copy of `values` as a tensor of `shape`. Throws Error if the counts differ.
 template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape);
@@ -155,6 +179,7 @@ template <class T>
 Tensor from_values(const std::vector<T>& values, const Shape& shape) {
   return from_values(std::span<const T>(values), shape);
 }
+///@}
 /// `tensor({1.0f, 2.0f, 3.0f})`: a tensor of rank 1.
 template <class T>
 Tensor tensor(std::initializer_list<T> values) {
@@ -167,8 +192,10 @@ Tensor tensor(std::initializer_list<T> values) {
 /// cannot hold, NaN included, throw Error.
 Tensor cast(const Tensor& tensor, DType dtype);
 
+///@{
 /// As NumPy prints an array: nested brackets, long axes abbreviated, then shape and dtype.
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 std::string to_string(const Tensor& tensor);
+///@}
 
 }  // namespace mnemo

@@ -26,19 +26,25 @@ concept Stateful = requires(const Object& object) {
 /// state stays the same.
 class TrainingState {
  public:
+  /// An object with state, or a list of variables, and the name to have it under.
   struct Part {
+    ///@{
+    /// `{"generator", generator}`.
     template <Stateful Object>
     Part(std::string name_, const Object& object)
         : name(std::move(name_)), variables(object.variables()) {}
     Part(std::string name_, Variables variables_)
         : name(std::move(name_)), variables(std::move(variables_)) {}
-    std::string name;
-    Variables variables;
+    ///@}
+    std::string name;     ///< what stands before the '/' in each name
+    Variables variables;  ///< handles to the object's tensors
   };
 
   TrainingState() = default;
+  /// The parts in this order. Throws Error as `add`.
   TrainingState(std::initializer_list<Part> parts);
 
+  ///@{
   /// Adds the variables of an object, as `name/<variable>`. Throws Error, and adds nothing, if a name
   /// is taken, or if a tensor is here already under another name, which would have it saved twice and
   /// loaded in one of two versions.
@@ -47,14 +53,18 @@ class TrainingState {
   void add(std::string name, const Object& object) {
     add(Part(std::move(name), object));
   }
+  ///@}
   /// Adds a single tensor. Throws Error likewise.
   void add(std::string name, const Tensor& tensor);
 
   /// Adds an int64 tensor of rank 0 and returns it: what the program itself counts.
   Tensor counter(std::string name, std::int64_t initial = 0);
 
+  ///@{
+  /// All of it, in the order of adding: what io::save and io::load take.
   const Variables& variables() const { return variables_; }
   operator const Variables&() const { return variables_; }
+  ///@}
 
  private:
   void expect_new(const std::string& name, const Tensor& tensor) const;

@@ -4,6 +4,7 @@
 
 namespace mnemo {
 
+/// Where an enlarged or reduced image takes its pixels from.
 enum class Interpolation {
   nearest,   ///< pixel j shows pixel floor(j in / out), as PyTorch's "nearest"
   bilinear,  ///< pixel centres keep their places: j stands at (j + 1/2) in / out - 1/2, held inside

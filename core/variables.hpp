@@ -13,8 +13,8 @@ namespace mnemo {
 
 /// A named tensor: the one kind of thing that survives the process.
 struct Variable {
-  std::string name;
-  Tensor tensor;
+  std::string name;  ///< a path: see why_not_a_name
+  Tensor tensor;     ///< shares its elements with the live object
 };
 
 /// Why `name` cannot name a variable, or an empty string if it can. Names are paths such as
@@ -30,6 +30,7 @@ std::string why_not_a_name(std::string_view name);
 class Variables {
  public:
   Variables() = default;
+  /// Adds each, as `add` does.
   Variables(std::initializer_list<Variable> variables);
 
   /// Throws Error if the name is taken, is not a name, or the tensor is undefined.
@@ -37,27 +38,36 @@ class Variables {
   /// Adds each variable of `group` as `prefix/name`. All or none are added.
   void add(std::string_view prefix, const Variables& group);
 
+  ///@{
+  /// As those of a vector, in the order of adding; a place is not checked.
   std::size_t size() const { return variables_.size(); }
   bool empty() const { return variables_.empty(); }
   const Variable& operator[](std::size_t index) const { return variables_[index]; }
   std::vector<Variable>::const_iterator begin() const { return variables_.begin(); }
   std::vector<Variable>::const_iterator end() const { return variables_.end(); }
+  ///@}
 
-  /// The tensor of that name, or nullptr.
+  ///@{
+  /// The tensor of that name, or nullptr; and whether there is one.
   const Tensor* find(std::string_view name) const;
   bool contains(std::string_view name) const { return find(name) != nullptr; }
+  ///@}
+  ///@{
   /// The tensor of that name, by value: the list may be a temporary. Throws Error that lists the
   /// nearest names.
   Tensor at(std::string_view name) const;
   Tensor operator[](std::string_view name) const { return at(name); }
+  ///@}
 
   /// Those whose whole name matches `pattern`: '*' stands for any run of characters, '/' included,
   /// and '?' for one. Throws Error if none does.
   Variables select(std::string_view pattern) const;
 
+  ///@{
   /// The sum of the tensors' elements and bytes.
   std::int64_t elements() const;
   std::size_t bytes() const;
+  ///@}
 
  private:
   struct NameHash {

@@ -7,6 +7,7 @@
 
 namespace mnemo::io {
 
+/// How Batches deals out its rows.
 struct BatchOptions {
   std::int64_t size = 64;  ///< rows of a batch
   bool shuffle = true;     ///< a new order for each epoch; otherwise the order of the data
@@ -43,8 +44,11 @@ class Batches {
   /// How many rows of the present epoch have been dealt out. An epoch that has ended has become the
   /// next one's beginning: 0 after `next()` means that this was its last batch.
   std::int64_t position() const;
+  ///@{
+  /// What the options said, or the state has been set to since.
   std::int64_t batch_size() const;
   std::uint64_t seed() const;
+  ///@}
   /// The number of rows of the data.
   std::int64_t rows() const { return rows_; }
   /// Batches in a whole epoch of the present batch size.

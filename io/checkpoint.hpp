@@ -15,12 +15,14 @@
 namespace mnemo::io {
 
 /// Who is told what does not stop the work: a damaged checkpoint that was passed over, a file of another
-/// machine. One line, without a line feed. The default prints it on standard error.
+/// machine. One line, without a line feed.
 using Warn = std::function<void(const std::string&)>;
+/// The default: prints it on standard error.
 void warn_on_standard_error(const std::string& message);
 
+/// How `save` writes.
 struct SaveOptions {
-  Compression compression = Compression::stored;
+  Compression compression = Compression::stored;  ///< of the members of an .npz; a folder has none
 };
 
 /// Writes all of `variables` to `path`, whose ending says how: `.npz` an archive; `.npy` the only
@@ -38,9 +40,10 @@ struct SaveOptions {
 void save(const std::filesystem::path& path, const Variables& variables,
           const SaveOptions& options = {});
 
+/// How `read` and `map` read.
 struct ReadOptions {
-  Float16 float16 = Float16::to_float32;
-  Warn warn = warn_on_standard_error;  ///< is told of members that are no arrays
+  Float16 float16 = Float16::to_float32;  ///< what becomes of float16 arrays
+  Warn warn = warn_on_standard_error;     ///< is told of members that are no arrays
 };
 
 /// Reads every array of an .npz archive, an .npy file (one variable, named as the file) or a folder of
@@ -56,24 +59,26 @@ Variables read(const std::filesystem::path& path, const ReadOptions& options = {
 /// touched. Saving to the same name with `save` is safe, since that makes a new file.
 Variables map(const std::filesystem::path& path, const ReadOptions& options = {});
 
+/// What `load` takes, and where it may be less strict.
 struct LoadOptions {
   /// Which of the program's variables to load, as patterns (`generator/*`); empty for all. With
   /// patterns, other arrays of the file are left alone.
   std::vector<std::string> only = {};
   /// From a name in the file to the name in the program. `{"encoder/*", "generator/*"}` renames a group.
   std::map<std::string, std::string> rename = {};
-  bool allow_missing = false;  ///< keep the values of variables that the file does not have
-  bool allow_extra = false;    ///< leave arrays alone that the program does not have
-  bool allow_float16 = false;  ///< take float16 arrays into float32 variables
-  Warn warn = warn_on_standard_error;
+  bool allow_missing = false;          ///< keep the values of variables that the file does not have
+  bool allow_extra = false;            ///< leave arrays alone that the program does not have
+  bool allow_float16 = false;          ///< take float16 arrays into float32 variables
+  Warn warn = warn_on_standard_error;  ///< is told what `warnings` of the report hold
 };
 
 /// What `load` did, by the program's names (`extra` by the file's), in the order of the variables.
 struct LoadReport {
-  std::vector<std::string> loaded;
+  std::vector<std::string> loaded;   ///< written with the file's values
   std::vector<std::string> missing;  ///< not in the file, kept (with allow_missing)
   std::vector<std::string> skipped;  ///< not asked for by `only`
   std::vector<std::string> extra;    ///< in the file, not loaded
+  /// A checkpoint of another processor, members that are no arrays.
   std::vector<std::string> warnings;
 };
 
@@ -88,7 +93,7 @@ LoadReport load(const std::filesystem::path& path, const Variables& variables,
 
 /// What `verify` found in a file that can be read.
 struct Verification {
-  std::size_t tensors = 0;
+  std::size_t tensors = 0;             ///< how many it holds
   std::size_t bytes = 0;               ///< of their elements
   std::vector<std::string> nonfinite;  ///< names of those with NaN or infinity
 };
@@ -96,20 +101,23 @@ struct Verification {
 /// Reads everything in `path` as `read` does, and keeps nothing. Throws Error where `read` does.
 Verification verify(const std::filesystem::path& path);
 
+/// Which checkpoints a CheckpointManager keeps, and how it names and writes them.
 struct ManagerOptions {
-  std::size_t keep = 5;         ///< the newest N checkpoints; 0 keeps all
-  std::int64_t keep_every = 0;  ///< also those of every k-th step; 0 for none
-  std::size_t keep_best = 0;    ///< also the N with the best metric
-  bool lower_is_better = true;  ///< of the metric
-  std::string prefix = "step_";
-  SaveOptions save = {};
-  Warn warn = warn_on_standard_error;
+  std::size_t keep = 5;                ///< the newest N checkpoints; 0 keeps all
+  std::int64_t keep_every = 0;         ///< also those of every k-th step; 0 for none
+  std::size_t keep_best = 0;           ///< also the N with the best metric
+  bool lower_is_better = true;         ///< of the metric
+  std::string prefix = "step_";        ///< of the files' names, before the step; without '/'
+  SaveOptions save = {};               ///< how each is written
+  Warn warn = warn_on_standard_error;  ///< is told of damaged checkpoints
 };
 
 /// A folder of numbered checkpoints: `step_00000060.npz`. The folder is all there is: what a manager
 /// knows, it reads there each time. Other files in it are left alone.
 class CheckpointManager {
  public:
+  /// Makes nothing yet; the folder comes with the first save. Throws Error for a prefix with a '/'
+  /// or a negative `keep_every`.
   explicit CheckpointManager(std::filesystem::path folder, ManagerOptions options = {});
 
   /// Where the checkpoint of `step` is or would be. Throws Error for a negative step.

@@ -15,22 +15,24 @@ enum class Missing {
   nan,    ///< NaN; its column is float64
 };
 
+/// How a table is written, and what of it to read.
 struct CsvOptions {
-  char separator = ',';
-  bool header = true;  ///< the first line names the columns; otherwise they are "0", "1", ...
-  Missing missing = Missing::error;
+  char separator = ',';  ///< between cells; neither a quote nor an end of line
+  bool header = true;    ///< the first line names the columns; otherwise they are "0", "1", ...
+  Missing missing = Missing::error;       ///< what becomes of cells without a number
   std::vector<std::string> columns = {};  ///< read only these, in this order; by default all
 };
 
 /// The columns of a table of numbers. `Batches({table.matrix({"rooms", "area"}),
 /// table.at("price")})` deals out its rows.
 struct CsvTable {
-  std::vector<std::string> names;
-  std::vector<Tensor>
-      columns;  ///< each [rows]: int64 where every cell is a whole number, else float64
+  std::vector<std::string> names;  ///< of the columns, in their order
+  /// Each [rows]: int64 where every cell is a whole number, else float64.
+  std::vector<Tensor> columns;
 
+  /// Without the header.
   std::int64_t rows() const { return columns.empty() ? 0 : columns[0].size(0); }
-  /// Throws Error that tells the names there are.
+  /// The column of that name. Throws Error that tells the names there are.
   const Tensor& at(std::string_view name) const;
   /// The columns `names`, by default all, side by side: [rows, columns] of `dtype`.
   Tensor matrix(const std::vector<std::string>& names = {}, DType dtype = DType::float32) const;

@@ -14,6 +14,7 @@ struct ImageSet {
   Tensor labels;  ///< int64 [count], 0 to 9
 };
 
+/// Which of the two parts of a data set: the larger to learn from, the other to be tested with.
 enum class Split { train, test };
 
 /// Where the Debian package dataset-fashion-mnist puts its files.

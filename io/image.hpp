@@ -52,8 +52,11 @@ class ImageFolder {
   /// files.
   explicit ImageFolder(const std::filesystem::path& path, Channels channels = Channels::as_stored);
 
+  /// Names of the folders, sorted.
   const std::vector<std::string>& classes() const { return classes_; }
+  /// The pictures, class by class.
   const std::vector<std::filesystem::path>& files() const { return files_; }
+  /// The number of pictures.
   std::int64_t size() const { return static_cast<std::int64_t>(files_.size()); }
   /// What each file shows, as a number into `classes()`: int64 [size].
   const Tensor& labels() const { return labels_; }
@@ -63,6 +66,7 @@ class ImageFolder {
   /// The pictures with these numbers, int64 [count]: uint8 [count, channels, height, width]. Throws
   /// Error for a number out of range, a file that cannot be read, or one of another size.
   Tensor read(const Tensor& numbers) const;
+  /// All of them, in the order of files(), as `read` gives them.
   Tensor read_all() const;
 
  private:

@@ -3,6 +3,8 @@
 
 #include "mnemo/core/tensor.hpp"
 
+/// Files and data: NumPy's .npy and .npz, checkpoints, CSV, PNG, IDX, and the dealing out of
+/// batches.
 namespace mnemo::io {
 
 /// What becomes of IEEE half-precision arrays when a file is read.

@@ -28,7 +28,7 @@ namespace mnemo::io {
 /// `variables()` stands.
 class Prefetch {
  public:
-  using Batch = std::vector<Tensor>;
+  using Batch = std::vector<Tensor>;  ///< as Batches::next() gives it
   /// Makes the next batch, from `state` alone, which it moves on. Runs on the other thread, never
   /// twice at a time; what else it reads must not change, and its operations are not recorded.
   using Produce = std::function<Batch()>;

@@ -24,18 +24,25 @@ class Activation : public Layer<Activation<name, function>> {
 
 }  // namespace detail
 
+///@{
+/// The function of the same name, as a module without parameters or options.
 using ReLU = detail::Activation<"ReLU", relu>;
 using SELU = detail::Activation<"SELU", selu>;
 using SiLU = detail::Activation<"SiLU", silu>;
 using Tanh = detail::Activation<"Tanh", tanh>;
 using Sigmoid = detail::Activation<"Sigmoid", sigmoid>;
 using Softplus = detail::Activation<"Softplus", softplus>;
+///@}
+///@{
 /// Along the last axis.
 using Softmax = detail::Activation<"Softmax", detail::last_softmax>;
 using LogSoftmax = detail::Activation<"LogSoftmax", detail::last_log_softmax>;
+///@}
 
+/// leaky_relu as a module.
 class LeakyReLU : public Layer<LeakyReLU> {
  public:
+  /// `slope` is that below 0.
   explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
   Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
   std::string describe() const override { return mnemo::detail::text("LeakyReLU(", slope_, ")"); }
@@ -44,8 +51,10 @@ class LeakyReLU : public Layer<LeakyReLU> {
   double slope_;
 };
 
+/// elu as a module.
 class ELU : public Layer<ELU> {
  public:
+  /// `alpha` is the limit below 0, with its sign changed.
   explicit ELU(double alpha = 1.0) : alpha_(alpha) {}
   Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
   std::string describe() const override { return mnemo::detail::text("ELU(", alpha_, ")"); }
@@ -54,8 +63,10 @@ class ELU : public Layer<ELU> {
   double alpha_;
 };
 
+/// gelu as a module.
 class GELU : public Layer<GELU> {
  public:
+  /// Exact, by erf, or Gelu::tanh.
   explicit GELU(Gelu form = Gelu::exact) : form_(form) {}
   Tensor forward(const Tensor& x) override { return gelu(x, form_); }
   std::string describe() const override { return form_ == Gelu::exact ? "GELU" : "GELU(tanh)"; }
@@ -64,8 +75,10 @@ class GELU : public Layer<GELU> {
   Gelu form_;
 };
 
+/// hardtanh as a module.
 class Hardtanh : public Layer<Hardtanh> {
  public:
+  /// Throws Error at the first use unless low < high.
   explicit Hardtanh(double low = -1.0, double high = 1.0) : low_(low), high_(high) {}
   Tensor forward(const Tensor& x) override { return hardtanh(x, low_, high_); }
   std::string describe() const override {

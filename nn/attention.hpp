@@ -4,9 +4,10 @@
 
 namespace mnemo::nn {
 
+/// What a MultiHeadAttention has, and in which dtype.
 struct AttentionOptions {
-  bool bias = true;
-  DType dtype = DType::float32;
+  bool bias = true;              ///< add a bias in all four projections
+  DType dtype = DType::float32;  ///< of the parameters, and so of the input
 };
 
 /// Which keys a query may look at; undefined masks hide nothing.
@@ -35,8 +36,11 @@ class MultiHeadAttention : public Layer<MultiHeadAttention> {
   Tensor forward(const Tensor& x) override { return forward(x, x, x); }
   std::string describe() const override;
 
+  ///@{
+  /// [3 channels, channels] and [3 channels]; the bias is undefined where switched off.
   Parameter in_proj_weight;
-  Parameter in_proj_bias;  ///< undefined where switched off
+  Parameter in_proj_bias;
+  ///@}
 
  private:
   Tensor projected(const Tensor& x, std::int64_t part) const;

@@ -8,32 +8,38 @@
 /// channels that the groups do not divide.
 namespace mnemo::nn {
 
+/// What a Conv2d is, besides its channels: `{.kernel = 3, .stride = 2, .padding = 1}`.
 struct Conv2dOptions {
-  Pair kernel;
-  Pair stride = 1;
-  Padding padding = 0;  ///< "same" keeps height and width
-  Pair dilation = 1;
-  std::int64_t groups = 1;
-  bool bias = true;
+  Pair kernel;              ///< height and width, at least 1
+  Pair stride = 1;          ///< step between two places of the kernel
+  Padding padding = 0;      ///< "same" keeps height and width
+  Pair dilation = 1;        ///< distance of neighbouring elements under the kernel
+  std::int64_t groups = 1;  ///< each takes its part of the channels; divides both counts
+  bool bias = true;         ///< with a parameter `bias`, uniform in ±1 / sqrt(fan in) at first
+  /// Of `weight`; the default is PyTorch's.
   Initializer weight_initializer = init::fan_in_uniform();
-  DType dtype = DType::float32;
+  DType dtype = DType::float32;  ///< of the parameters, and so of the input
 };
 
+/// What a ConvTranspose2d is, besides its channels; see ConvTransposeOptions on the numbers.
 struct ConvTranspose2dOptions {
-  Pair kernel;
-  Pair stride = 1;
-  Pair padding = 0;
-  Pair output_padding = 0;
-  Pair dilation = 1;
-  std::int64_t groups = 1;
-  bool bias = true;
+  Pair kernel;              ///< height and width, at least 1
+  Pair stride = 1;          ///< distance of two inputs in the result
+  Pair padding = 0;         ///< taken off on both sides of the result
+  Pair output_padding = 0;  ///< added at the bottom and the right; below stride
+  Pair dilation = 1;        ///< distance of neighbouring elements under the kernel
+  std::int64_t groups = 1;  ///< each takes its part of the channels; divides both counts
+  bool bias = true;         ///< with a parameter `bias`, uniform in ±1 / sqrt(fan in) at first
+  /// Of `weight`; the default is PyTorch's.
   Initializer weight_initializer = init::fan_in_uniform();
-  DType dtype = DType::float32;
+  DType dtype = DType::float32;  ///< of the parameters, and so of the input
 };
 
+///@{
 /// Along one axis; options that are pairs must be alike, as in conv1d.
 using Conv1dOptions = Conv2dOptions;
 using ConvTranspose1dOptions = ConvTranspose2dOptions;
+///@}
 
 namespace detail {
 

@@ -5,10 +5,12 @@
 
 namespace mnemo::nn {
 
+/// What a Dense has, besides its lengths.
 struct DenseOptions {
-  bool bias = true;
+  bool bias = true;  ///< with a parameter `bias`
+  /// Of `weight`; the default is PyTorch's.
   Initializer weight_initializer = init::fan_in_uniform();
-  DType dtype = DType::float32;
+  DType dtype = DType::float32;  ///< of the parameters, and so of the input
 };
 
 /// y = x Wᵀ + b: x [..., in] gives [..., out]. Parameters `weight` [out, in] and `bias` [out], which
@@ -20,8 +22,8 @@ class Dense : public Layer<Dense> {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
-  Parameter weight;
-  Parameter bias;  ///< undefined where switched off
+  Parameter weight;  ///< [out, in]
+  Parameter bias;    ///< [out]; undefined where switched off
 };
 
 }  // namespace mnemo::nn

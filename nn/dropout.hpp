@@ -16,7 +16,9 @@ class Dropout : public Layer<Dropout> {
   std::string describe() const override;
 
  protected:
+  /// For a layer that drops otherwise; `name` is for messages.
   Dropout(const char* name, double p, const Rng& rng);
+  /// function(x, p, generator) in training, x in evaluation.
   Tensor applied(Tensor (*function)(const Tensor&, double, Rng&), const Tensor& x);
 
  private:

@@ -5,9 +5,10 @@
 
 namespace mnemo::nn {
 
+/// How the table of an Embedding begins.
 struct EmbeddingOptions {
-  Initializer weight_initializer = init::normal();
-  DType dtype = DType::float32;
+  Initializer weight_initializer = init::normal();  ///< of `weight`; the default is PyTorch's
+  DType dtype = DType::float32;                     ///< of the table, and so of the result
 };
 
 /// A row of the table for each index: indices [...] of an integer dtype give [..., length]. Parameter
@@ -21,7 +22,7 @@ class Embedding : public Layer<Embedding> {
   Tensor forward(const Tensor& indices) override;
   std::string describe() const override;
 
-  Parameter weight;
+  Parameter weight;  ///< [count, length]
 };
 
 }  // namespace mnemo::nn

@@ -8,22 +8,30 @@
 /// discriminator should see detach(samples) of the generator, which saves the way back through it.
 namespace mnemo::nn {
 
+///@{
 /// -log sigmoid(real) - log(1 - sigmoid(fake)), and for the generator -log sigmoid(fake) (Goodfellow et
 /// al. 2014).
 Tensor non_saturating_discriminator_loss(const Tensor& real, const Tensor& fake);
 Tensor non_saturating_generator_loss(const Tensor& fake);
+///@}
 
+///@{
 /// ((real - 1)² + fake²) / 2, and (fake - 1)² / 2 (Mao et al. 2017, with a = 0, b = c = 1).
 Tensor least_squares_discriminator_loss(const Tensor& real, const Tensor& fake);
 Tensor least_squares_generator_loss(const Tensor& fake);
+///@}
 
+///@{
 /// max(0, 1 - real) + max(0, 1 + fake), and -fake (Lim and Ye 2017).
 Tensor hinge_discriminator_loss(const Tensor& real, const Tensor& fake);
 Tensor hinge_generator_loss(const Tensor& fake);
+///@}
 
+///@{
 /// fake - real, and -fake (Arjovsky, Chintala and Bottou 2017).
 Tensor wasserstein_critic_loss(const Tensor& real, const Tensor& fake);
 Tensor wasserstein_generator_loss(const Tensor& fake);
+///@}
 
 namespace detail {
 

@@ -14,34 +14,48 @@ using Initializer = std::function<Tensor(const Shape& shape, Rng& rng, DType dty
 /// out * k, with k the product of the kernel's lengths. As in PyTorch the second axis counts as
 /// input, also for the [in, out, kh, kw] of a transposed convolution.
 struct Fans {
-  std::int64_t in;
-  std::int64_t out;
+  std::int64_t in;   ///< how many inputs each output is a sum of
+  std::int64_t out;  ///< how many outputs each input goes into
 };
-/// Throws Error for a shape of fewer than two axes.
+/// Those of a weight of this shape. Throws Error for fewer than two axes.
 Fans fans(const Shape& weight);
 
+/// The initialisers that layers take as `weight_initializer`. All but `zeros`, `ones` and `constant`
+/// draw from the layer's generator; 'in' and 'out' are the weight's Fans.
 namespace init {
 
+///@{
+/// The same number everywhere.
 Initializer zeros();
 Initializer ones();
 Initializer constant(double value);
+///@}
+///@{
+/// Uniform in [low, high); normal. Throws Error as Rng does.
 Initializer uniform(double low, double high);
 Initializer normal(double mean = 0.0, double deviation = 1.0);
+///@}
 /// Normal, drawn anew where outside [low, high]. Throws Error where that holds less than a hundredth
 /// of the distribution.
 Initializer truncated_normal(double mean = 0.0, double deviation = 1.0, double low = -2.0,
                              double high = 2.0);
+///@{
 /// Uniform in ±gain sqrt(6 / (in + out)), or normal with deviation gain sqrt(2 / (in + out)) (Glorot
 /// and Bengio 2010).
 Initializer glorot_uniform(double gain = 1.0);
 Initializer glorot_normal(double gain = 1.0);
+///@}
+///@{
 /// Uniform in ±sqrt(6 / ((1 + slope²) in)), or normal with deviation sqrt(2 / ((1 + slope²) in)): for
 /// ReLU, or LeakyReLU of that slope (He et al. 2015).
 Initializer he_uniform(double slope = 0.0);
 Initializer he_normal(double slope = 0.0);
+///@}
+///@{
 /// Uniform in ±sqrt(3 / in), or normal with deviation sqrt(1 / in): for SELU (LeCun et al. 1998).
 Initializer lecun_uniform();
 Initializer lecun_normal();
+///@}
 /// Rows (or columns, where these are fewer) that are orthogonal and of length `gain`: the weight as a
 /// matrix [first axis, rest], drawn uniformly among all such (Saxe, McClelland and Ganguli 2014).
 Initializer orthogonal(double gain = 1.0);

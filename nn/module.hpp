@@ -17,12 +17,18 @@ namespace mnemo::nn {
 class Parameter : public Tensor {
  public:
   Parameter() = default;
+  /// Holds the tensor's handle, so that `scale(parameter("scale", ones({1})))` initialises a
+  /// member.
   Parameter(Tensor tensor) : Tensor(std::move(tensor)) {}  // NOLINT: implicit on purpose
+  ///@{
+  /// Copies the handle; while the module is cloned, takes the clone's tensor.
   Parameter(const Parameter& other);
   Parameter(Parameter&&) = default;
   Parameter& operator=(const Parameter&) = default;
   Parameter& operator=(Parameter&&) = default;
+  ///@}
 };
+/// The same for a tensor that is not trained.
 using Buffer = Parameter;
 
 template <class M>
@@ -49,11 +55,13 @@ class Child;
 class Module {
  public:
   Module() = default;
+  /// Children, parameters and buffers move along, and keep their places in memory.
   Module(Module&&) = default;
   virtual ~Module() = default;
 
   /// The module's function. Throws Error for a module that takes something else than one tensor.
   virtual Tensor forward(const Tensor& x);
+  /// Runs forward, and puts this module's path and description before the message of an Error.
   Tensor operator()(const Tensor& x);
 
   /// What this module is, with its options: "Conv2d(1 -> 64, kernel 4, stride 2, padding 1)". By
@@ -70,16 +78,19 @@ class Module {
   /// Both: everything that must survive the process.
   Variables variables() const;
 
+  ///@{
   /// Switches between training and evaluation for this module and all below it (batch normalisation
-  /// and dropout differ between the two).
+  /// and dropout differ between the two), and tells which it is. New modules train.
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
+  ///@}
 
   /// Stops recording for the parameters of this module and all below it: they get no gradients, and
   /// optimizers leave them as they are. Running statistics still move in training mode; eval() holds
   /// those. Gradients still flow through to what comes before.
   void freeze() { set_frozen(true); }
+  /// Undoes freeze().
   void unfreeze() { set_frozen(false); }
 
   /// A module of the same kind with copies of all tensors; what was tied stays tied. What derives
@@ -100,15 +111,20 @@ class Module {
   /// The child of that name; a path leads further down. Throws Error if there is none.
   Module& at(std::string_view path) const;
 
+  ///@{
   /// A table: path, what it is, number of parameters; and the totals. With the shape of an input
   /// also the shape of what each module gives (the model runs once, in evaluation mode, on zeros).
   std::string summary() const;
   std::string summary(const Shape& input, DType dtype = DType::float32);
+  ///@}
 
  protected:
+  ///@{
+  /// For the types that derive from it: a copy shares tensors and children.
   Module(const Module&) = default;
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
+  ///@}
 
   /// Registers a tensor to be trained and returns its handle.
   Parameter parameter(std::string name, Tensor tensor);
@@ -125,12 +141,16 @@ class Module {
   M& child(std::string name, std::shared_ptr<M> module) {
     return static_cast<M&>(adopt(std::move(name), std::move(module)));
   }
+  /// What `child` does, for a module whose type is not known. Throws Error for a null pointer, and
+  /// where the name is taken or is none.
   Module& adopt(std::string name, std::shared_ptr<Module> module);
 
+  /// A child and its name.
   struct NamedModule {
-    std::string name;
-    std::shared_ptr<Module> module;
+    std::string name;                ///< one part of a path
+    std::shared_ptr<Module> module;  ///< never null
   };
+  /// In the order of registration.
   const std::vector<NamedModule>& children() const { return children_; }
 
   /// What the copy constructor of the module's type makes; Layer has it.
@@ -169,12 +189,19 @@ class Module {
 template <class M>
 class Child {
  public:
+  ///@{
+  /// Leads to what child() returned; while the module is cloned, to the clone's child.
   Child(M& module) : module_(&module) {}  // NOLINT: implicit on purpose
   Child(const Child& other) : module_(static_cast<M*>(Module::counterpart(other.module_))) {}
   Child& operator=(const Child&) = default;
+  ///@}
+  ///@{
+  /// The child itself, as a member.
   M* operator->() const { return module_; }
   M& operator*() const { return *module_; }
   operator M&() const { return *module_; }  // NOLINT: implicit on purpose
+  ///@}
+  /// Runs it.
   Tensor operator()(const Tensor& x) const { return (*module_)(x); }
 
  private:
@@ -188,10 +215,13 @@ class Layer : public Base {
  public:
   using Base::Base;
   Layer() = default;
+  /// From a finished layer of the base type, which becomes part of this one.
   explicit Layer(Base&& base) : Base(std::move(base)) {}
+  /// Module::clone(), as the type that it is.
   Derived clone() const { return std::move(static_cast<Derived&>(*Module::clone())); }
 
  protected:
+  /// A copy of this one, for clone().
   std::shared_ptr<Module> copied() const override {
     static_assert(
         std::is_copy_assignable_v<Derived>,

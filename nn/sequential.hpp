@@ -17,7 +17,10 @@ namespace mnemo::nn {
 /// A layer that stands at two places is given as a std::shared_ptr, or copied; both tie the weights.
 class Sequential : public Layer<Sequential> {
  public:
+  /// A module and its name.
   struct Entry {
+    ///@{
+    /// `{"hidden", nn::Dense(784, 128, rng)}`: takes the module in, or shares it.
     template <class M>
     Entry(std::string name_, M module_)  // NOLINT: read as a pair in braces
         : name(std::move(name_)), module(std::make_shared<M>(std::move(module_))) {
@@ -26,11 +29,13 @@ class Sequential : public Layer<Sequential> {
     template <class M>
     Entry(std::string name_, std::shared_ptr<M> module_)  // NOLINT
         : name(std::move(name_)), module(std::move(module_)) {}
-    std::string name;
-    std::shared_ptr<Module> module;
+    ///@}
+    std::string name;                ///< one part of a path
+    std::shared_ptr<Module> module;  ///< what is run
   };
 
   Sequential() = default;
+  /// The modules in their order. Throws Error where a name stands twice or is none.
   Sequential(std::initializer_list<Entry> entries) {
     for (const Entry& entry : entries) append(entry);
   }
@@ -47,6 +52,8 @@ class Sequential : public Layer<Sequential> {
 /// `body` and `shortcut`.
 class Residual : public Layer<Residual> {
  public:
+  ///@{
+  /// Takes the modules in.
   template <class Body>
   requires std::is_base_of_v<Module, Body>
   explicit Residual(Body body) { child("body", std::move(body)); }
@@ -54,6 +61,7 @@ class Residual : public Layer<Residual> {
   Residual(Body body, Shortcut shortcut) : Residual(std::move(body)) {
     child("shortcut", std::move(shortcut));
   }
+  ///@}
   /// Throws Error where the two have different shapes.
   Tensor forward(const Tensor& x) override;
 };

@@ -8,6 +8,7 @@
 
 namespace mnemo::nn {
 
+/// How the largest singular value is followed.
 struct SpectralNormOptions {
   int power_iterations = 1;  ///< a forward pass in training
   double epsilon = 1e-12;    ///< least length that a vector is divided by
@@ -52,6 +53,7 @@ class SpectralNorm : public Layer<SpectralNorm<M>, M> {
     weight_v = this->buffer("weight_v", detail::unit_vector(this->weight.elements() / outputs, rng,
                                                             this->weight.dtype()));
   }
+  /// The layer's function with the divided weight; in training the vectors are improved first.
   Tensor forward(const Tensor& x) override {
     struct Restore {
       Tensor& slot;
@@ -63,10 +65,14 @@ class SpectralNorm : public Layer<SpectralNorm<M>, M> {
         this->training() ? options_.power_iterations : 0, options_.epsilon);
     return M::forward(x);
   }
+  /// "SpectralNorm(...)" around what the layer is.
   std::string describe() const override { return "SpectralNorm(" + M::describe() + ")"; }
 
+  ///@{
+  /// Left and right singular vector, each of length 1: [outputs] and [the rest].
   Buffer weight_u;
   Buffer weight_v;
+  ///@}
 
  private:
   SpectralNormOptions options_;

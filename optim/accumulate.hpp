@@ -32,6 +32,7 @@ class GradientAccumulator {
   /// Error if nothing has been added.
   Variables take();
 
+  /// `count`, `weight` and the sums, as above.
   Variables variables() const;
 
  private:

@@ -3,17 +3,18 @@
 
 namespace mnemo::optim {
 
+/// What Adam and its groups of parameters are told.
 struct AdamOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;     ///< decay of the first moment, in [0, 1)
-  double beta2 = 0.999;   ///< decay of the second moment, in [0, 1)
-  double epsilon = 1e-8;  ///< added to the root of the corrected second moment
-  bool amsgrad = false;   ///< divide by the largest second moment so far
-  double weight_decay = 0.0;
-  bool decoupled = false;  ///< see Optimizer on these
-  bool maximize = false;
-  bool frozen = false;
-  MissingGradient missing_gradient = MissingGradient::error;
+  double learning_rate = 1e-3;  ///< at least 0
+  double beta1 = 0.9;           ///< decay of the first moment, in [0, 1)
+  double beta2 = 0.999;         ///< decay of the second moment, in [0, 1)
+  double epsilon = 1e-8;        ///< added to the root of the corrected second moment
+  bool amsgrad = false;         ///< divide by the largest second moment so far
+  double weight_decay = 0.0;    ///< at least 0; see Optimizer on how it acts
+  bool decoupled = false;       ///< weight decay past the gradient; see Optimizer
+  bool maximize = false;        ///< ascend instead
+  bool frozen = false;          ///< leave these parameters as they are
+  MissingGradient missing_gradient = MissingGradient::error;  ///< of a parameter that is not frozen
 };
 
 /// Adam (Kingma and Ba 2015, algorithm 1), epsilon placed as there and in PyTorch:
@@ -31,6 +32,7 @@ class Adam : public OptimizerWith<AdamOptions> {
                 const std::vector<Group<AdamOptions>>& groups = {});
 
  protected:
+  /// For an optimizer that is Adam under another name in messages.
   Adam(const char* kind, const Variables& parameters, const AdamOptions& options,
        const std::vector<Group<AdamOptions>>& groups);
   void update(const Block<float>& block) const override;
@@ -41,16 +43,17 @@ class Adam : public OptimizerWith<AdamOptions> {
   void descend(Block<T> b) const;
 };
 
+/// What AdamW and its groups of parameters are told: AdamOptions, decoupled.
 struct AdamWOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  bool amsgrad = false;
-  double weight_decay = 1e-2;
-  bool maximize = false;
-  bool frozen = false;
-  MissingGradient missing_gradient = MissingGradient::error;
+  double learning_rate = 1e-3;  ///< at least 0
+  double beta1 = 0.9;           ///< decay of the first moment, in [0, 1)
+  double beta2 = 0.999;         ///< decay of the second moment, in [0, 1)
+  double epsilon = 1e-8;        ///< added to the root of the corrected second moment
+  bool amsgrad = false;         ///< divide by the largest second moment so far
+  double weight_decay = 1e-2;   ///< at least 0
+  bool maximize = false;        ///< ascend instead
+  bool frozen = false;          ///< leave these parameters as they are
+  MissingGradient missing_gradient = MissingGradient::error;  ///< of a parameter that is not frozen
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), scaled by the learning rate as in
@@ -58,6 +61,7 @@ struct AdamWOptions {
 /// `decoupled`, but for the default of `weight_decay`.
 class AdamW : public Adam {
  public:
+  /// Throws Error for an option out of its range.
   explicit AdamW(const Variables& parameters, const AdamWOptions& options = {},
                  const std::vector<Group<AdamWOptions>>& groups = {});
 };

@@ -3,15 +3,16 @@
 
 namespace mnemo::optim {
 
+/// What Lion and its groups of parameters are told.
 struct LionOptions {
-  double learning_rate = 1e-4;
-  double beta1 = 0.9;   ///< weight of the moment in the step, in [0, 1)
-  double beta2 = 0.99;  ///< decay of the moment, in [0, 1)
-  double weight_decay = 0.0;
-  bool decoupled = true;  ///< see Optimizer on these
-  bool maximize = false;
-  bool frozen = false;
-  MissingGradient missing_gradient = MissingGradient::error;
+  double learning_rate = 1e-4;  ///< at least 0
+  double beta1 = 0.9;           ///< weight of the moment in the step, in [0, 1)
+  double beta2 = 0.99;          ///< decay of the moment, in [0, 1)
+  double weight_decay = 0.0;    ///< at least 0; see Optimizer on how it acts
+  bool decoupled = true;        ///< weight decay past the gradient; see Optimizer
+  bool maximize = false;        ///< ascend instead
+  bool frozen = false;          ///< leave these parameters as they are
+  MissingGradient missing_gradient = MissingGradient::error;  ///< of a parameter that is not frozen
 };
 
 /// Lion (Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2):

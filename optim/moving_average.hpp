@@ -6,6 +6,7 @@
 
 namespace mnemo::optim {
 
+/// How far back the average looks.
 struct MovingAverageOptions {
   double decay = 0.999;  ///< in [0, 1)
   /// Averages over less at the beginning: the decay of update t, counted from 0, is at most
@@ -27,7 +28,7 @@ class ExponentialMovingAverage {
   /// To be called after each step of the optimizer.
   void update();
 
-  std::int64_t steps() const { return *step_.data<std::int64_t>(); }
+  std::int64_t steps() const { return *step_.data<std::int64_t>(); }  ///< the updates so far
   /// The averages under the names of the parameters.
   const Variables& averages() const { return averages_; }
   /// Writes the averages into another model's variables, by name. Throws Error, and changes nothing,
@@ -55,8 +56,10 @@ class ExponentialMovingAverage {
     Variables parameters_;
     Variables averages_;
   };
+  /// The same as an object: the exchange is undone where it ends.
   [[nodiscard]] Applied applied() const { return Applied(*this); }
 
+  /// `step` and the averages, as above.
   Variables variables() const;
 
  private:

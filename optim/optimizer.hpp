@@ -30,17 +30,19 @@ struct Group {
 /// A run of elements of one parameter, as an update rule sees it.
 template <class T>
 struct Block {
-  static constexpr std::size_t max_moments = 4;
-  std::int64_t count;
-  T* parameter;
-  const T* gradient;
+  static constexpr std::size_t max_moments = 4;  ///< of one optimizer
+  std::int64_t count;                            ///< of elements, at each of these pointers
+  T* parameter;                                  ///< to be written
+  const T* gradient;                             ///< as it was given, before sign and weight decay
   std::array<T*, max_moments> moments;  ///< in the order of `add_moment`; null where there is none
+  ///@{
   /// What maximising and weight decay come to: with g = sign gradient + coupled p for the gradient, and
   /// keep p for the parameter, a rule need not know of them.
   T sign, coupled, keep;
-  double learning_rate;
-  std::int64_t step;  ///< how many times this parameter has been updated, this one included
-  std::size_t group;
+  ///@}
+  double learning_rate;  ///< of the group, at this step
+  std::int64_t step;     ///< how many times this parameter has been updated, this one included
+  std::size_t group;     ///< whose options hold; 0: those of the optimizer
 };
 
 /// What every optimizer has: named parameters, named state, and a step that goes by these names.
@@ -78,6 +80,7 @@ class Optimizer {
   /// The short way: one step with the gradients of `loss`, a tensor of one element.
   std::vector<std::string> minimize(const Tensor& loss);
 
+  /// As the constructor was given them.
   const Variables& parameters() const { return parameters_; }
   /// The whole state; the tensors share their elements with the optimizer.
   const Variables& variables() const { return state_; }
@@ -98,6 +101,8 @@ class Optimizer {
  protected:
   /// What the base needs to know of a group; the first is that of the parameters in no group.
   struct GroupRules {
+    ///@{
+    /// As in Group, and as the options that all optimizers share.
     std::string name;
     std::vector<std::string> parameters;
     double learning_rate;
@@ -106,6 +111,7 @@ class Optimizer {
     bool maximize;
     bool frozen;
     MissingGradient missing_gradient;
+    ///@}
   };
 
   /// `kind` names the optimizer in messages. Throws Error for no parameters, for one that is neither
@@ -113,8 +119,8 @@ class Optimizer {
   /// a parameter in two groups, or for a bad learning rate or weight decay.
   Optimizer(const char* kind, const Variables& parameters, std::vector<GroupRules> groups);
 
-  const char* kind() const { return kind_; }
-  std::size_t group_count() const { return groups_.size(); }
+  const char* kind() const { return kind_; }                  ///< its name in messages
+  std::size_t group_count() const { return groups_.size(); }  ///< the group of all others included
   /// Throws Error naming the optimizer, the option and the group unless low <= value < high.
   void expect_within(const char* option, std::size_t group, double value, double low,
                      double high) const;
@@ -125,9 +131,11 @@ class Optimizer {
   /// Keeps `skipped/<parameter>` for the parameters of these groups, if they may be skipped.
   void count_updates(const std::vector<bool>& wanted);
 
+  ///@{
   /// The update rule. Blocks of one step go to several threads at once.
   virtual void update(const Block<float>& block) const = 0;
   virtual void update(const Block<double>& block) const = 0;
+  ///@}
 
  private:
   struct Job;
@@ -160,15 +168,19 @@ class Optimizer {
 template <class Options>
 class OptimizerWith : public Optimizer {
  protected:
+  /// One set of options for the parameters in no group, and that of each group. Throws Error as
+  /// Optimizer.
   OptimizerWith(const char* kind, const Variables& parameters, const Options& options,
                 const std::vector<Group<Options>>& groups)
       : Optimizer(kind, parameters, rules(options, groups)), options_{options} {
     for (const Group<Options>& group : groups) options_.push_back(group.options);
   }
 
+  /// Those of a group, as Block::group counts them.
   const Options& options(std::size_t group) const { return options_[group]; }
 
   using Optimizer::expect_within;
+  /// The same for an option of all groups.
   void expect_within(const char* name, double Options::*option, double low, double high) const {
     for (std::size_t group = 0; group < options_.size(); ++group) {
       expect_within(name, group, options_[group].*option, low, high);
@@ -181,15 +193,18 @@ class OptimizerWith : public Optimizer {
   void add_moment(const std::string& name, const Wanted& wanted) {
     add_moment(name, ask<bool>(wanted), std::vector<double>(options_.size(), 0.0));
   }
+  /// For all groups, filled with what the option `initial` says.
   void add_moment(const std::string& name, double Options::*initial) {
     add_moment(name, std::vector<bool>(options_.size(), true),
                ask<double>([&](const Options& options) { return options.*initial; }));
   }
+  /// For all groups, filled with 0.
   void add_moment(const std::string& name) {
     add_moment(name, [](const Options&) { return true; });
   }
 
   using Optimizer::count_updates;
+  /// For the groups of which `wanted(options)` is true.
   template <class Wanted>
   void count_updates(const Wanted& wanted) {
     count_updates(ask<bool>(wanted));

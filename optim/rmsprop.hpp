@@ -3,17 +3,18 @@
 
 namespace mnemo::optim {
 
+/// What RmsProp and its groups of parameters are told.
 struct RmsPropOptions {
-  double learning_rate = 1e-2;
-  double alpha = 0.99;    ///< decay of the averages, in [0, 1)
-  double epsilon = 1e-8;  ///< added to the root
-  double momentum = 0.0;  ///< in [0, 1)
-  bool centered = false;  ///< divide by the deviation, not by the root mean square
-  double weight_decay = 0.0;
-  bool decoupled = false;  ///< see Optimizer on these
-  bool maximize = false;
-  bool frozen = false;
-  MissingGradient missing_gradient = MissingGradient::error;
+  double learning_rate = 1e-2;  ///< at least 0
+  double alpha = 0.99;          ///< decay of the averages, in [0, 1)
+  double epsilon = 1e-8;        ///< added to the root
+  double momentum = 0.0;        ///< in [0, 1)
+  bool centered = false;        ///< divide by the deviation, not by the root mean square
+  double weight_decay = 0.0;    ///< at least 0; see Optimizer on how it acts
+  bool decoupled = false;       ///< weight decay past the gradient; see Optimizer
+  bool maximize = false;        ///< ascend instead
+  bool frozen = false;          ///< leave these parameters as they are
+  MissingGradient missing_gradient = MissingGradient::error;  ///< of a parameter that is not frozen
 };
 
 /// RMSprop (Tieleman and Hinton 2012, lecture 6.5e of "Neural networks for machine learning"; centered

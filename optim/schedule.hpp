@@ -34,6 +34,7 @@ Curve cosine_restarts(std::int64_t first, std::int64_t growth = 1, double minimu
 /// From start base in a straight line to base, which is reached after `steps`.
 Curve linear_warm_up(std::int64_t steps, double start = 0.0);
 
+/// The form of one_cycle; the defaults are PyTorch's.
 struct OneCycleOptions {
   double rising = 0.3;          ///< part of the steps that the rate rises, in (0, 1)
   double start_divisor = 25.0;  ///< begins at base / start_divisor
@@ -47,8 +48,8 @@ Curve one_cycle(std::int64_t steps, const OneCycleOptions& options = {});
 
 /// A curve for so many steps; 0 for all that follow.
 struct Phase {
-  Curve curve;
-  std::int64_t steps = 0;
+  Curve curve;             ///< counts from the beginning of its phase
+  std::int64_t steps = 0;  ///< how long it holds
 };
 /// One curve after another, each counting from its own beginning:
 /// `sequence({{linear_warm_up(500), 500}, {cosine(9500)}})`. The last goes on for ever.
@@ -72,8 +73,10 @@ class Schedule {
   /// Writes the rates again, after `step` or a base rate has been set.
   void apply() const;
 
-  std::int64_t steps() const { return *step_.data<std::int64_t>(); }
+  std::int64_t steps() const { return *step_.data<std::int64_t>(); }  ///< the steps counted
+  /// Handles: writing one changes what the curve starts from.
   Variables base_learning_rates() const { return bases_; }
+  /// `step` and the base rates, as above.
   Variables variables() const;
 
  private:
@@ -85,14 +88,15 @@ class Schedule {
   Variables rates_;  // the optimizer's own
 };
 
+/// When ReduceOnPlateau reduces, and by how much; the defaults are PyTorch's.
 struct PlateauOptions {
-  double factor = 0.1;         ///< what the rate is multiplied by, in (0, 1)
-  std::int64_t patience = 10;  ///< how many calls without improvement are put up with
-  double threshold = 1e-4;     ///< an improvement by less than that counts as none
-  bool relative = true;        ///< the threshold is a part of the best metric
-  bool lower_is_better = true;
-  std::int64_t cooldown = 0;  ///< calls after a reduction in which nothing is counted
-  double minimum = 0.0;       ///< no rate goes below this
+  double factor = 0.1;          ///< what the rate is multiplied by, in (0, 1)
+  std::int64_t patience = 10;   ///< how many calls without improvement are put up with
+  double threshold = 1e-4;      ///< an improvement by less than that counts as none
+  bool relative = true;         ///< the threshold is a part of the best metric
+  bool lower_is_better = true;  ///< a loss; false for an accuracy
+  std::int64_t cooldown = 0;    ///< calls after a reduction in which nothing is counted
+  double minimum = 0.0;         ///< no rate goes below this
 };
 
 /// Reduces the learning rates when a metric has stopped to improve, as PyTorch's ReduceLROnPlateau,
@@ -110,6 +114,7 @@ class ReduceOnPlateau {
   /// Takes in a metric, and returns whether the rates were reduced.
   bool step(double metric);
 
+  /// `best`, `num_bad_epochs` and `cooldown_counter`, as above.
   Variables variables() const;
 
  private:

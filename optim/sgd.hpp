@@ -3,17 +3,17 @@
 
 namespace mnemo::optim {
 
+/// What Sgd and its groups of parameters are told.
 struct SgdOptions {
-  double learning_rate = 1e-2;
-  double momentum = 0.0;  ///< in [0, 1)
-  double dampening =
-      0.0;                ///< takes this part off each gradient that enters the momentum, in [0, 1)
-  bool nesterov = false;  ///< needs momentum, without dampening
-  double weight_decay = 0.0;
-  bool decoupled = false;  ///< see Optimizer on these
-  bool maximize = false;
-  bool frozen = false;
-  MissingGradient missing_gradient = MissingGradient::error;
+  double learning_rate = 1e-2;  ///< at least 0
+  double momentum = 0.0;        ///< in [0, 1)
+  double dampening = 0.0;  ///< the part of each gradient that stays out of the momentum, in [0, 1)
+  bool nesterov = false;   ///< needs momentum, without dampening
+  double weight_decay = 0.0;  ///< at least 0; see Optimizer on how it acts
+  bool decoupled = false;     ///< weight decay past the gradient; see Optimizer
+  bool maximize = false;      ///< ascend instead
+  bool frozen = false;        ///< leave these parameters as they are
+  MissingGradient missing_gradient = MissingGradient::error;  ///< of a parameter that is not frozen
 };
 
 /// Stochastic gradient descent, with momentum (Sutskever et al. 2013) as PyTorch writes it:

@@ -30,7 +30,7 @@ def hunks(text):
 
 def run(command, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          stdin=subprocess.DEVNULL, **options)
+                          **{"input": "", **options})
     if done.returncode != 0:
         raise AssertionError(f"{shlex.join(command)}\n{done.stdout}")
 
@@ -74,6 +74,19 @@ class Contributing(unittest.TestCase):
                      f"{self.build}/tests/CMakeFiles/mnemo_test_main.dir/main.cpp.o",
                      f"{self.build}/libmnemo.a", *libraries])
                 run([os.path.abspath(name)], env={**os.environ, "MNEMO_TESTS_DIR": f"{copy}/tests"})
+
+        # What is added has comments that Doxygen is content with.
+        settings = os.path.join(self.build, "Doxyfile.docs")
+        if os.path.exists(settings):
+            with open(settings) as file:
+                added = [path for path in re.findall(r"(?m)^\+\+\+ b/(\S+\.hpp)$", diff)]
+                config = re.sub(r"(?m)^(INPUT|STRIP_FROM_PATH|IMAGE_PATH|USE_MDFILE_AS_MAINPAGE) .*", "",
+                                file.read())
+            config += "\nOUTPUT_DIRECTORY = ../documentation\nINPUT = " + " ".join(
+                f"{folder}/{name}" for folder in ("core", "nn", "optim", "io")
+                for name in sorted(os.listdir(f"{copy}/{folder}")) if name.endswith(".hpp"))
+            self.assertEqual(len(added), 3)
+            run(["doxygen", "-"], input=config, cwd=copy)
 
     def compile(self, copy, path):
         """Compiles a file of the copy as the build has compiled its like; returns the object."""
