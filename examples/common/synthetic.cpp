@@ -1,7 +1,9 @@
 #include "common/synthetic.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "mnemo/core/rng.hpp"
 
@@ -22,7 +24,8 @@ float disc(float x, float y, float radius) { return std::sqrt(x * x + y * y) - r
 
 /// The distance from (x, y) to the edge of a shape of radius r about the origin, negative inside (near
 /// the edge, where it matters, exact enough for a soft edge of one pixel).
-float distance(std::int64_t kind, float x, float y, float r) {
+template <std::int64_t kind>
+float distance(float x, float y, float r) {
   switch (kind) {
     case 0: return disc(x, y, r);
     case 1: return std::abs(disc(x, y, 0.8f * r)) - 0.2f * r;
@@ -37,8 +40,10 @@ float distance(std::int64_t kind, float x, float y, float r) {
   }
 }
 
-/// `values`: place (2), radius, angle, brightness; each in [0, 1).
-void draw(std::int64_t kind, const float* values, std::uint8_t* pixels) {
+/// `values`: place (2), radius, angle, brightness; each in [0, 1). A function for each kind, so that the
+/// compiler sees loops without a choice in them and takes several pixels at a time.
+template <std::int64_t kind>
+void draw(const float* values, std::uint8_t* pixels) {
   const float radius = 6.0f + 5.0f * values[2];
   const float free = 0.5f * static_cast<float>(side) - 1.0f - radius;
   const float center_x = 0.5f * static_cast<float>(side) + (2.0f * values[0] - 1.0f) * free;
@@ -46,15 +51,21 @@ void draw(std::int64_t kind, const float* values, std::uint8_t* pixels) {
   const float cosine = std::cos(6.2831853f * values[3]);
   const float sine = std::sin(6.2831853f * values[3]);
   const float brightness = 150.0f + 105.0f * values[4];
-  for (std::int64_t row = 0; row < side; ++row) {
-    for (std::int64_t column = 0; column < side; ++column) {
+  for (int row = 0; row < side; ++row, pixels += side) {
+    const float dy = static_cast<float>(row) + 0.5f - center_y;
+    for (int column = 0; column < side; ++column) {
       const float dx = static_cast<float>(column) + 0.5f - center_x;
-      const float dy = static_cast<float>(row) + 0.5f - center_y;
-      const float edge = distance(kind, cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
-      const float cover = std::clamp(0.5f - edge, 0.0f, 1.0f);
-      *pixels++ = static_cast<std::uint8_t>(std::floor(brightness * cover + 0.5f));
+      const float edge = distance<kind>(cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
+      const float cover = std::min(std::max(0.5f - edge, 0.0f), 1.0f);
+      pixels[column] = static_cast<std::uint8_t>(static_cast<int>(brightness * cover + 0.5f));
     }
   }
+}
+
+using Draw = void (*)(const float* values, std::uint8_t* pixels);
+template <std::int64_t... kind>
+constexpr std::array<Draw, kinds> one_for_each(std::integer_sequence<std::int64_t, kind...>) {
+  return {draw<kind>...};
 }
 
 }  // namespace
@@ -65,8 +76,9 @@ io::ImageSet synthetic_shapes(std::int64_t count) {
   io::ImageSet set{empty({count, side, side}, DType::uint8), rng.integers({count}, 0, kinds)};
   std::uint8_t* pixels = set.images.mutable_data<std::uint8_t>();
   const float* value = values.data<float>();
+  constexpr auto draw = one_for_each(std::make_integer_sequence<std::int64_t, kinds>());
   for (const std::int64_t kind : set.labels.span<std::int64_t>()) {
-    draw(kind, value, pixels);
+    draw[static_cast<std::size_t>(kind)](value, pixels);
     value += 5;
     pixels += side * side;
   }
