@@ -44,9 +44,11 @@ constexpr std::size_t least_cut = std::size_t{16} << 10;
 constexpr std::size_t least_huge = 2 * detail::huge_page;
 constexpr std::size_t slab_bytes = 4 * least_huge;
 
+// The address sanitizer sees a write beyond a block only if it is malloc's.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool use_slabs =
-    false;  // the sanitizer sees a write beyond a block only if it is malloc's
+constexpr bool use_slabs = false;
+#elif defined(__has_feature)  // Clang
+constexpr bool use_slabs = !__has_feature(address_sanitizer);
 #else
 constexpr bool use_slabs = true;
 #endif
