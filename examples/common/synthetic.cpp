@@ -57,7 +57,8 @@ void draw(const float* values, std::uint8_t* pixels) {
       const float dx = static_cast<float>(column) + 0.5f - center_x;
       const float edge = distance<kind>(cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
       const float cover = std::min(std::max(0.5f - edge, 0.0f), 1.0f);
-      pixels[column] = static_cast<std::uint8_t>(static_cast<int>(brightness * cover + 0.5f));
+      const float shade = brightness * cover + 0.5f;  // positive: cutting it off rounds to nearest
+      pixels[column] = static_cast<std::uint8_t>(static_cast<int>(shade));
     }
   }
 }
