@@ -19,6 +19,10 @@ struct Buffer {
   std::size_t size = 0;
 };
 
+// Kernels go to and fro in their scratch, and a thread has few of these buffers: what huge pages waste
+// at their ends is little, beside what they spare.
+constexpr std::size_t least_huge = huge_page / 4;
+
 thread_local std::array<Buffer, static_cast<std::size_t>(Slot::count)> buffers;
 
 }  // namespace
@@ -28,7 +32,7 @@ void* scratch_bytes(Slot slot, std::size_t bytes) {
   if (buffer.size < bytes) {
     buffer.size = 0;
     buffer.bytes.reset();  // first, so that old and new are never held together
-    const Pages pages = allocate_pages(bytes, 4096, 4 * bytes >= huge_page);
+    const Pages pages = allocate_pages(bytes, 4096, bytes >= least_huge);
     if (!pages.data) throw std::bad_alloc();
     buffer.bytes.reset(pages.data);
     buffer.size = pages.bytes;

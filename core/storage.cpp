@@ -10,7 +10,6 @@
 #include <new>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "mnemo/core/detail/pages.hpp"
 #include "mnemo/core/detail/text.hpp"
@@ -64,6 +63,7 @@ void* system_allocate(std::size_t bytes, std::size_t alignment) {
 
 // The head of pages from which blocks are cut. They go back to the operating system together.
 struct Slab {
+  Slab* next;
   std::size_t cut = header_bytes;  // bytes of the head and of all blocks so far
   std::size_t in_use = 0;          // blocks that tensors hold
 
@@ -82,8 +82,8 @@ struct Free {
   Free* previous;
 };
 
-// A lock that is held for some nanoseconds, and costs a third of a mutex: every tensor takes it
-// twice.
+// A lock that is held for some nanoseconds, but where a slab comes or goes, and costs a third of a
+// mutex: every tensor takes it twice.
 class BriefLock {
  public:
   void lock() {
@@ -130,17 +130,14 @@ class Cache {
     {
       const std::lock_guard lock(lock_);
       statistics_.in_use -= block_bytes;
-      const bool is_beyond_limit = statistics_.cached + block_bytes > limit_;
+      const bool is_within_limit = statistics_.cached + block_bytes <= limit_;
       if (is_cut(block_bytes)) {
         list(block, block_bytes);
         Slab& slab = Slab::of(block);
-        if (--slab.in_use == 0 && is_beyond_limit) release(slab);
+        if (--slab.in_use == 0 && !is_within_limit) release(slab);
         return;
       }
-      if (!is_beyond_limit) {
-        list(block, block_bytes);
-        return;
-      }
+      if (is_within_limit) return list(block, block_bytes);
     }
     std::free(block);
   }
@@ -156,8 +153,10 @@ class Cache {
 
   void empty() noexcept {
     const std::lock_guard lock(lock_);
-    for (std::size_t i = slabs_.size(); i-- > 0;) {
-      if (slabs_[i]->in_use == 0) release(*slabs_[i]);
+    for (Slab* slab = slabs_; slab;) {
+      Slab* const next = slab->next;
+      if (slab->in_use == 0) release(*slab);
+      slab = next;
     }
     for (Free* const first : free_) {
       for (Free* block = first; block && !is_cut(block->bytes);) {
@@ -178,13 +177,11 @@ class Cache {
   void* fresh(std::size_t block_bytes) {
     if (!is_cut(block_bytes)) return system_allocate(block_bytes, 64);
     const std::lock_guard lock(lock_);
-    if (slabs_.empty() || !slabs_.back()->has_room(block_bytes)) {
-      slabs_.reserve(slabs_.size() + 1);
-      slabs_.push_back(new (system_allocate(slab_bytes, slab_bytes)) Slab);
+    if (!slabs_ || !slabs_->has_room(block_bytes)) {
+      slabs_ = new (system_allocate(slab_bytes, slab_bytes)) Slab{slabs_};
     }
-    Slab& slab = *slabs_.back();
-    ++slab.in_use;
-    return slab.at(std::exchange(slab.cut, slab.cut + block_bytes));
+    ++slabs_->in_use;
+    return slabs_->at(std::exchange(slabs_->cut, slabs_->cut + block_bytes));
   }
 
   // For a slab none of whose blocks is in use: all of them are listed.
@@ -194,7 +191,9 @@ class Cache {
       offset += block->bytes;
       unlist(block);
     }
-    std::erase(slabs_, &slab);
+    Slab** link = &slabs_;
+    while (*link != &slab) link = &(*link)->next;
+    *link = slab.next;
     std::free(&slab);
   }
 
@@ -214,7 +213,7 @@ class Cache {
 
   BriefLock lock_;
   std::array<Free*, 64 * 8 + 9> free_{};
-  std::vector<Slab*> slabs_;  // the last one is being cut
+  Slab* slabs_ = nullptr;  // the first one is being cut
   std::size_t limit_ = std::size_t{2} << 30;
   memory::Statistics statistics_{};
 };

@@ -48,7 +48,7 @@ struct Statistics {
   std::size_t peak_in_use;  ///< the most that `in_use` has been
   std::size_t cached;       ///< bytes of free blocks kept for reuse
   std::uint64_t reused;     ///< allocations served from the cache so far
-  std::uint64_t fresh;      ///< allocations that had to ask the operating system
+  std::uint64_t fresh;      ///< allocations that the cache had no block for
 };
 /// As of now, of all threads together.
 Statistics statistics();
