@@ -28,9 +28,9 @@ def hunks(text):
                 lines.append(line[1:])
 
 
-def run(command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          **{"input": "", **options})
+def run(command, input="", **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, input=input,
+                          **options)
     if done.returncode != 0:
         raise AssertionError(f"{shlex.join(command)}\n{done.stdout}")
 
@@ -78,14 +78,13 @@ class Contributing(unittest.TestCase):
         # What is added has comments that Doxygen is content with.
         settings = os.path.join(self.build, "Doxyfile.docs")
         if os.path.exists(settings):
+            self.assertEqual(len(re.findall(r"(?m)^\+\+\+ b/\S+\.hpp$", diff)), 3)
             with open(settings) as file:
-                added = [path for path in re.findall(r"(?m)^\+\+\+ b/(\S+\.hpp)$", diff)]
                 config = re.sub(r"(?m)^(INPUT|STRIP_FROM_PATH|IMAGE_PATH|USE_MDFILE_AS_MAINPAGE) .*", "",
                                 file.read())
             config += "\nOUTPUT_DIRECTORY = ../documentation\nINPUT = " + " ".join(
                 f"{folder}/{name}" for folder in ("core", "nn", "optim", "io")
                 for name in sorted(os.listdir(f"{copy}/{folder}")) if name.endswith(".hpp"))
-            self.assertEqual(len(added), 3)
             run(["doxygen", "-"], input=config, cwd=copy)
 
     def compile(self, copy, path):
