@@ -56,7 +56,7 @@ void draw(const float* values, std::uint8_t* pixels) {
     for (int column = 0; column < side; ++column) {
       const float dx = static_cast<float>(column) + 0.5f - center_x;
       const float edge = distance<kind>(cosine * dx + sine * dy, cosine * dy - sine * dx, radius);
-      const float cover = std::min(std::max(0.5f - edge, 0.0f), 1.0f);
+      const float cover = std::clamp(0.5f - edge, 0.0f, 1.0f);
       const float shade = brightness * cover + 0.5f;  // positive: cutting it off rounds to nearest
       pixels[column] = static_cast<std::uint8_t>(static_cast<int>(shade));
     }
