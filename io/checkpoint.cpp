@@ -57,17 +57,17 @@ class Problems {
 };
 
 /// The name in the program for a name in the file.
-std::string renamed(const std::string& name, const std::map<std::string, std::string>& rename) {
-  if (const auto exact = rename.find(name); exact != rename.end()) return exact->second;
+std::string renamed(std::string_view name, const std::map<std::string, std::string>& rename) {
+  if (const auto exact = rename.find(std::string(name)); exact != rename.end())
+    return exact->second;
   for (const auto& [from, to] : rename) {
     if (!from.ends_with('*') || !to.ends_with('*')) continue;
     const std::string_view prefix(from.data(), from.size() - 1);
     if (name.starts_with(prefix)) {
-      return text(std::string_view(to.data(), to.size() - 1),
-                  std::string_view(name).substr(prefix.size()));
+      return text(std::string_view(to.data(), to.size() - 1), name.substr(prefix.size()));
     }
   }
-  return name;
+  return std::string(name);
 }
 
 bool wanted(const std::string& name, const std::vector<std::string>& only) {
@@ -114,17 +114,17 @@ class Planner {
  private:
   void list_arrays() {
     for (const StoredArray& array : stored_.arrays) {
-      const auto [place, is_new] = by_name_.emplace(renamed(array.name, options_.rename), &array);
+      const auto [place, is_new] = by_name_.emplace(renamed(array.name(), options_.rename), &array);
       if (!is_new) {
-        problems_.add("two arrays for '", place->first, "' after renaming: '", place->second->name,
-                      "' and '", array.name, "'");
+        problems_.add("two arrays for '", place->first, "' after renaming: '",
+                      place->second->name(), "' and '", array.name(), "'");
       }
     }
     for (const auto& rule : options_.rename) {
       const std::string& from = rule.first;
       if (!from.ends_with('*') &&
           std::none_of(stored_.arrays.begin(), stored_.arrays.end(),
-                       [&name = from](const StoredArray& a) { return a.name == name; })) {
+                       [&name = from](const StoredArray& a) { return a.name() == name; })) {
         problems_.add("to be renamed, but not in the file: '", from, "'");
       }
     }
@@ -168,7 +168,7 @@ class Planner {
 
   void tell_names() {
     std::vector<std::string> extra;
-    for (const StoredArray* array : extra_) extra.push_back(array->name);
+    for (const StoredArray* array : extra_) extra.emplace_back(array->name());
     constexpr std::size_t most_guessed = 20;  // the edit distance to every name takes time
     if (!options_.allow_missing) {
       for (std::size_t i = 0; i < plan_.report.missing.size(); ++i) {
@@ -270,7 +270,7 @@ Verification verify(const std::filesystem::path& path) {
     const Tensor tensor = detail::read_arrays(std::span(&one, 1), Float16::to_float32)[0];
     ++result.tensors;
     result.bytes += array.header.data_bytes;
-    if (!all_finite(tensor)) result.nonfinite.push_back(array.name);
+    if (!all_finite(tensor)) result.nonfinite.emplace_back(array.name());
   }
   return result;
 }

@@ -56,7 +56,8 @@ Variables map(const std::filesystem::path& path, const ReadOptions& options) {
   for (const StoredArray& array : stored.arrays) {
     if (!can_be_mapped(array, options.float16)) {
       const StoredArray* const one = &array;
-      variables.add(array.name, detail::read_arrays(std::span(&one, 1), options.float16)[0]);
+      variables.add(std::string(array.name()),
+                    detail::read_arrays(std::span(&one, 1), options.float16)[0]);
       continue;
     }
     const auto file = detail::file_of(array);
@@ -64,8 +65,9 @@ Variables map(const std::filesystem::path& path, const ReadOptions& options) {
     mapped_file = file;
     const detail::NpyHeader& header = array.header;
     std::byte* const elements = mapping->data() + array.begin + header.header_bytes;
-    variables.add(array.name, Tensor(Storage::borrow(elements, header.data_bytes, mapping),
-                                     header.shape, header.dtype));
+    variables.add(
+        std::string(array.name()),
+        Tensor(Storage::borrow(elements, header.data_bytes, mapping), header.shape, header.dtype));
   }
   detail::warn_of_others(stored, options.warn);
   return variables;

@@ -545,3 +545,38 @@ TEST_CASE("archives of more members than 16 bits count") {
   python(folder,
          "f = np.load('many.npz')\nassert len(f.files) == 66000 and f['t65537'] == 65537\n");
 }
+
+TEST_CASE("archives of more than 131072 members are neither written nor read, and cost nothing") {
+  const Folder folder;
+  Variables variables;
+  const Tensor one = full({}, 1);
+  const auto add = [&](int i) { variables.add("t" + std::to_string(i), one); };
+  for (int i = 0; i < 131072; ++i) add(i);
+  const auto path = folder.path / "many.npz";
+  io::write_npz(path, variables);
+  CHECK(io::verify(path).tensors == 131072);
+  add(131072);
+  CHECK(contains(message_of([&] { io::write_npz(path, variables); }),
+                 ": 131073 tensors; an archive holds at most 131072"));
+
+  // One more, well formed but for its local header, which is not even looked at.
+  const std::string whole = bytes_of(path);
+  const std::size_t end64 = whole.size() - 22 - 20 - 56;
+  std::uint64_t place;
+  std::memcpy(&place, whole.data() + end64 + 48, sizeof place);
+  std::string central = whole.substr(place, end64 - place);
+  central += central.substr(0, 46 + std::strlen("t0.npy"));
+  const auto many = [&](std::uint64_t count) {
+    std::string bytes = whole.substr(0, place) + central + whole.substr(end64);
+    const std::size_t record = place + central.size();
+    const std::uint64_t size = central.size();
+    for (const std::size_t at : {24, 32}) std::memcpy(&bytes[record + at], &count, sizeof count);
+    std::memcpy(&bytes[record + 40], &size, sizeof size);
+    std::memcpy(&bytes[record + 56 + 8], &record, sizeof record);
+    std::memset(&bytes[bytes.size() - 22 + 12], 0xff, 8);  // size and place are in the record alone
+    return bytes;
+  };
+  CHECK(refusal(folder, many(131073)) ==
+        "an archive of 131073 members; at most 131072 can be read");
+  CHECK(contains(refusal(folder, many(131072)), "longer than its members"));
+}

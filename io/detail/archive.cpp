@@ -11,6 +11,7 @@
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/crc.hpp"
 #include "mnemo/io/detail/shown.hpp"
+#include "mnemo/io/detail/zip_reader.hpp"
 #include "mnemo/io/detail/zip_writer.hpp"
 
 namespace mnemo::detail {
@@ -89,6 +90,10 @@ void write_members(ZipWriter& zip, const Variables& variables, std::vector<Outgo
 
 void write_archive(const std::filesystem::path& path, const Variables& variables,
                    io::Compression compression, const std::string& comment) {
+  if (variables.size() > most_zip_members) {
+    fail(path.string(), ": ", variables.size(), " tensors; an archive holds at most ",
+         most_zip_members, ", a folder any number");
+  }
   std::vector<Outgoing> members;
   members.reserve(variables.size());
   for (const auto& [name, tensor] : variables) {
@@ -107,8 +112,8 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
 
 void check_names(const StoredArrays& stored) {
   for (const StoredArray& array : stored.arrays) {
-    const std::string reason = why_not_a_name(array.name);
-    if (!reason.empty()) fail(array.where, ": its name '", shown(array.name), "' ", reason);
+    const std::string reason = why_not_a_name(array.name());
+    if (!reason.empty()) fail(array.where(), ": its name '", shown(array.name()), "' ", reason);
   }
 }
 
@@ -128,7 +133,7 @@ Variables read_variables(const StoredArrays& stored, io::Float16 float16) {
   std::vector<Tensor> tensors = read_arrays(arrays, float16);
   Variables variables;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    variables.add(arrays[i]->name, std::move(tensors[i]));
+    variables.add(std::string(arrays[i]->name()), std::move(tensors[i]));
   }
   return variables;
 }

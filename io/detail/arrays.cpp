@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <limits>
-#include <unordered_set>
 
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
@@ -22,45 +21,49 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view suffix = ".npy";
+constexpr std::string_view not_npy = ": no .npy file (it does not begin with NumPy's magic bytes)";
 constexpr std::int64_t chunk_bytes = 128 * 1024;  // stays in the cache between reading and its CRC
 
-/// The name without ".npy", as NumPy's keys are, and without the "./" that archivers put before all
-/// they find in the current folder.
-std::string key_of(std::string name) {
-  if (name.ends_with(suffix)) name.erase(name.size() - suffix.size());
-  if (name.starts_with("./")) name.erase(0, 2);
-  return name;
+/// Where in its place the array's name is: without ".npy", as NumPy's keys are, and without what is
+/// before `begin` and the "./" that archivers put before all they find in the current folder.
+void find_name(StoredArray& array, std::size_t begin) {
+  std::string_view name = std::string_view(array.place).substr(begin);
+  if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
+  if (name.starts_with("./")) name.remove_prefix(2);
+  array.name_begin = static_cast<std::size_t>(name.data() - array.place.data());
+  array.name_bytes = name.size();
 }
 
-std::span<const std::byte> as_bytes(const std::vector<std::byte>& bytes, std::size_t count) {
-  return {bytes.data(), count};
+/// One for each thread: to start zlib takes longer than to unpack a small array.
+Inflater& inflater_at(const InputFile& file, const StoredArray& array) {
+  thread_local Inflater inflater;
+  inflater.start(file, array);
+  return inflater;
 }
 
 /// Reads the header of an array whose file, place and size are known. `size` is what the .npy unpacks
 /// to. False if it is no .npy file at all.
-bool read_header(StoredArray& array, const InputFile& file, std::uint64_t size) {
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(size, 256));
-  Inflater inflater(file, array.begin, array.deflated ? array.packed : 0, array.where);
-  const auto fetch = [&](std::size_t from, std::size_t to) {
-    if (array.deflated) {
-      inflater.read(bytes.data() + from, to - from);
-    } else {
-      file.read_header(array.begin + from, bytes.data() + from, to - from, size);
-    }
+bool read_header(StoredArray& array, HeaderReader& reader, const InputFile& file,
+                 std::uint64_t size) {
+  std::vector<std::byte> unpacked;
+  const auto first = [&](std::uint64_t count) -> std::span<const std::byte> {
+    if (!array.deflated) return std::as_bytes(reader.read(array.begin, count, size));
+    unpacked.resize(count);
+    inflater_at(file, array).read(unpacked.data(), count);
+    return unpacked;
   };
-  fetch(0, bytes.size());
+  std::span<const std::byte> bytes = first(std::min<std::uint64_t>(size, 256));
   if (!is_npy(bytes)) return false;
-  const std::size_t needed = npy_header_size(bytes, array.where);
-  if (needed > size) fail(array.where, ": ends within the header; it is truncated");
-  if (needed > bytes.size()) {
-    const std::size_t have = bytes.size();
-    bytes.resize(needed);
-    fetch(have, needed);
-  }
-  array.header = parse_npy_header(as_bytes(bytes, needed), array.where);
+  const std::string where = array.where();
+  const std::size_t needed = npy_header_size(bytes, where);
+  if (needed > size) fail(where, ": ends within the header; it is truncated");
+  if (needed > bytes.size()) bytes = first(needed);
+  bytes = bytes.first(needed);
+  array.header = parse_npy_header(bytes, where);
+  array.header_crc = crc32(bytes);
   const std::uint64_t data = size - array.header.header_bytes;
   if (data != array.header.data_bytes) {
-    fail(array.where, ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
+    fail(where, ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
          array.header.data_bytes, " bytes, but ", data, " follow the header; it is ",
          data < array.header.data_bytes ? "truncated" : "too long");
   }
@@ -70,37 +73,32 @@ bool read_header(StoredArray& array, const InputFile& file, std::uint64_t size) 
 void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
   ZipDirectory directory = read_zip_directory(*file);
   stored.comment = std::move(directory.comment);
+  stored.arrays.reserve(directory.members.size());
+  HeaderReader reader(*file);
   for (ZipMember& member : directory.members) {
-    StoredArray array{.name = key_of(member.name),
-                      .where = text(file->name(), ": '", shown(member.name), "'"),
-                      .header = {},
+    StoredArray array{.place = std::move(member.name),
                       .file = file,
                       .begin = member.begin,
                       .packed = member.packed,
                       .deflated = member.deflated,
                       .crc = member.crc};
-    if (read_header(array, *file, member.size)) {
+    find_name(array, 0);
+    if (read_header(array, reader, *file, member.size)) {
       stored.arrays.push_back(std::move(array));
-    } else if (member.name.ends_with(suffix)) {
-      fail(array.where, ": no .npy file (it does not begin with NumPy's magic bytes)");
+    } else if (array.place.ends_with(suffix)) {
+      fail(array.where(), not_npy);
     } else {
-      stored.passed_over.push_back(std::move(member.name));
+      stored.passed_over.push_back(std::move(array.place));
     }
   }
 }
 
-void open_single(const InputFile& file, std::string name, StoredArrays& stored) {
-  StoredArray array{.name = std::move(name),
-                    .where = file.name(),
-                    .header = {},
-                    .file = nullptr,
-                    .begin = 0,
-                    .packed = file.size(),
-                    .deflated = false,
-                    .crc = std::nullopt};
-  if (!read_header(array, file, file.size())) {
-    fail(file.name(), ": no .npy file (it does not begin with NumPy's magic bytes)");
-  }
+/// The end of the file's path, of this length, is the array's name.
+void open_single(const InputFile& file, std::size_t name_bytes, StoredArrays& stored) {
+  StoredArray array{.place = file.name(), .packed = file.size()};
+  find_name(array, array.place.size() - name_bytes);
+  HeaderReader reader(file);
+  if (!read_header(array, reader, file, file.size())) fail(file.name(), not_npy);
   stored.arrays.push_back(std::move(array));
 }
 
@@ -122,7 +120,7 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
     if (name.ends_with(suffix)) {
       const InputFile file(folder / path);
       stored.file_bytes += file.size();
-      open_single(file, key_of(name), stored);
+      open_single(file, name.size(), stored);
     } else {
       stored.passed_over.push_back(name);
     }
@@ -141,12 +139,9 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
 }
 
 void refuse_equal_names(const StoredArrays& stored) {
-  std::unordered_set<std::string_view> names;
-  for (const StoredArray& array : stored.arrays) {
-    if (!names.insert(array.name).second) {
-      fail(stored.where, ": there are two arrays '", shown(array.name), "'");
-    }
-  }
+  std::vector<std::string_view> names;
+  for (const StoredArray& array : stored.arrays) names.push_back(array.name());
+  refuse_equal(std::move(names), text(stored.where, ": there are two arrays"));
 }
 
 /// Elements to be read: of one array, a range of bytes.
@@ -162,7 +157,7 @@ void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
   auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
   const auto count = static_cast<std::size_t>(piece.end - piece.begin);
   if (array.deflated) {
-    Inflater inflater(*file, array.begin, array.packed, array.where);
+    Inflater& inflater = inflater_at(*file, array);
     std::vector<std::byte> header(array.header.header_bytes);
     inflater.read(header.data(), header.size());
     inflater.read(data, count);
@@ -177,9 +172,7 @@ void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
 
 /// The CRC of a stored array: its header's and its pieces', joined.
 std::uint32_t joined_crc(const StoredArray& array, std::span<const Piece> pieces) {
-  std::vector<std::byte> header(array.header.header_bytes);
-  array.file->read_at(array.begin, header.data(), header.size());
-  uLong crc = crc32(header);
+  uLong crc = array.header_crc;
   for (const Piece& piece : pieces) {
     crc = ::crc32_combine(crc, piece.crc, static_cast<z_off_t>(piece.end - piece.begin));
   }
@@ -202,6 +195,10 @@ std::vector<Piece> cut(std::span<const StoredArray* const> arrays) {
 
 }  // namespace
 
+std::string StoredArray::where() const {
+  return file ? text(file->name(), ": '", shown(place), "'") : place;
+}
+
 StoredArrays open_arrays(const fs::path& path) {
   StoredArrays stored;
   stored.where = path.string();
@@ -215,7 +212,7 @@ StoredArrays open_arrays(const fs::path& path) {
   std::array<unsigned char, 8> start{};
   file->read_at(0, start.data(), std::min<std::uint64_t>(start.size(), file->size()));
   if (is_npy(std::as_bytes(std::span(start)))) {
-    open_single(*file, path.stem().string(), stored);
+    open_single(*file, path.filename().string().size(), stored);
   } else if (is_zip(load32(start.data()))) {
     open_archive(file, stored);
   } else if (file->size() == 0) {
@@ -229,8 +226,8 @@ StoredArrays open_arrays(const fs::path& path) {
 
 std::shared_ptr<const InputFile> file_of(const StoredArray& array) {
   if (array.file) return array.file;
-  auto file = std::make_shared<const InputFile>(fs::path(array.where));
-  if (file->size() != array.packed) fail(array.where, ": changed while it was read");
+  auto file = std::make_shared<const InputFile>(fs::path(array.place));
+  if (file->size() != array.packed) fail(array.place, ": changed while it was read");
   return file;
 }
 
@@ -270,7 +267,7 @@ std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::
       const std::uint32_t crc =
           array.deflated ? pieces[first].crc
                          : joined_crc(array, std::span(pieces).subspan(first, at - first));
-      if (crc != *array.crc) fail(array.where, ": damaged (its CRC-32 does not match)");
+      if (crc != *array.crc) fail(array.where(), ": damaged (its CRC-32 does not match)");
     }
     tensors[i] = decode_npy(array.header, std::move(tensors[i]));
     if (float16 == io::Float16::to_float32 && tensors[i].dtype() == DType::float16) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mnemo/core/tensor.hpp"
@@ -13,17 +14,24 @@
 
 namespace mnemo::detail {
 
-/// An array in a file, known from headers alone.
+/// An array in a file, known from headers alone. There may be many, so it is small.
 struct StoredArray {
-  std::string name;   ///< the variable's
-  std::string where;  ///< file and member, for messages
-  NpyHeader header;
-  std::shared_ptr<const InputFile> file;  ///< null for a file of a folder: opened when it is read
-  std::uint64_t begin = 0;                ///< of the .npy in the file
-  std::uint64_t packed = 0;               ///< bytes of it in the file
+  std::string place;  ///< the member's name in the archive, or else the path of the .npy file
+  std::size_t name_begin = 0;  ///< of the variable's name in it
+  std::size_t name_bytes = 0;
+  NpyHeader header = {};
+  std::uint32_t header_crc = 0;
+  std::shared_ptr<const InputFile> file =
+      {};                    ///< null for a file of a folder: opened when it is read
+  std::uint64_t begin = 0;   ///< of the .npy in the file
+  std::uint64_t packed = 0;  ///< bytes of it in the file
   bool deflated = false;
-  std::optional<std::uint32_t> crc;
+  std::optional<std::uint32_t> crc = {};
 
+  /// The variable's.
+  std::string_view name() const { return std::string_view(place).substr(name_begin, name_bytes); }
+  /// File and member, for messages.
+  std::string where() const;
   std::uint64_t size() const { return header.header_bytes + header.data_bytes; }
 };
 

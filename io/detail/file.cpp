@@ -43,12 +43,12 @@ bool is_temporary(const std::string& name) {
 
 /// Takes the lock that says "somebody is writing this". Who removes what is left behind holds it too,
 /// so a name that is gone by now was taken for such: false, and another one must be made.
-bool lock_new(int descriptor) {
-  while (::flock(descriptor, LOCK_EX) != 0) {
+bool lock_new(const Descriptor& descriptor) {
+  while (::flock(descriptor.number(), LOCK_EX) != 0) {
     if (errno != EINTR) break;  // a file system without locks: nobody removes anything there
   }
   struct stat status {};
-  return ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+  return ::fstat(descriptor.number(), &status) == 0 && status.st_nlink > 0;
 }
 
 /// Removes the temporary files and folders of processes that are gone: their locks are free.
@@ -57,17 +57,15 @@ void remove_left_behind(const fs::path& folder) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     if (!is_temporary(entry->path().filename().string())) continue;
-    const int descriptor =
-        ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (descriptor < 0) continue;
+    const Descriptor left(
+        ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat status {};
-    const bool free = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
-                      ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+    const bool free = ::flock(left.number(), LOCK_EX | LOCK_NB) == 0 &&
+                      ::fstat(left.number(), &status) == 0 && status.st_nlink > 0;
     std::error_code ignored;  // it stays for the next time
     if (free && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
       fs::remove_all(entry->path(), ignored);
     }
-    ::close(descriptor);
   }
 }
 
@@ -101,9 +99,10 @@ void check_replaceable(const fs::path& folder, const std::string& name) {
   }
 }
 
-void write_all(int descriptor, const char* data, std::size_t count, const std::string& name) {
+void write_all(const Descriptor& descriptor, const char* data, std::size_t count,
+               const std::string& name) {
   while (count > 0) {
-    const ssize_t done = ::write(descriptor, data, count);
+    const ssize_t done = ::write(descriptor.number(), data, count);
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail(name, ": cannot be written: ", reason(errno));
     if (done == 0) fail(name, ": cannot be written: the disk takes no more");
@@ -112,8 +111,8 @@ void write_all(int descriptor, const char* data, std::size_t count, const std::s
   }
 }
 
-void flush_to_disk(int descriptor, const std::string& name) {
-  while (::fsync(descriptor) != 0) {
+void flush_to_disk(const Descriptor& descriptor, const std::string& name) {
+  while (::fsync(descriptor.number()) != 0) {
     if (errno != EINTR) fail(name, ": cannot be flushed to the disk: ", reason(errno));
   }
 }
@@ -131,25 +130,26 @@ constexpr std::string_view stands =
 
 }  // namespace
 
-InputFile::InputFile(const fs::path& path) : name_(path.string()) {
-  // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail(name_, ": ", reason(errno));
+Descriptor::~Descriptor() {
+  if (open()) ::close(number_);
+}
+
+// Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+InputFile::InputFile(const fs::path& path)
+    : name_(path.string()), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  if (!descriptor_.open()) fail(name_, ": ", reason(errno));
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor_);
+  if (::fstat(descriptor(), &status) != 0 || !S_ISREG(status.st_mode)) {
     fail(name_, ": not a regular file");
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-InputFile::~InputFile() { ::close(descriptor_); }
-
 void InputFile::read_at(std::uint64_t offset, void* target, std::size_t count) const {
   if (offset > size_ || count > size_ - offset) fail(name_, ": ends early; it is truncated");
   auto* to = static_cast<char*>(target);
   while (count > 0) {
-    const ssize_t done = ::pread(descriptor_, to, count, static_cast<off_t>(offset));
+    const ssize_t done = ::pread(descriptor(), to, count, static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail(name_, ": cannot be read: ", reason(errno));
     if (done == 0) fail(name_, ": became shorter while it was read");
@@ -159,15 +159,25 @@ void InputFile::read_at(std::uint64_t offset, void* target, std::size_t count) c
   }
 }
 
-void InputFile::read_header(std::uint64_t offset, void* target, std::size_t count,
-                            std::uint64_t bytes) const {
+std::span<const unsigned char> HeaderReader::read(std::uint64_t offset, std::size_t count,
+                                                  std::uint64_t bytes) {
+  constexpr std::uint64_t few = 4096;
   constexpr std::uint64_t many = 1 << 20;
   constexpr int dont_cache = 0x80;  // RWF_DONTCACHE, of Linux 6.14; C libraries do not have it yet
-  const iovec whole{target, count};
-  if (bytes < many || ::preadv2(descriptor_, &whole, 1, static_cast<off_t>(offset), dont_cache) !=
-                          static_cast<ssize_t>(count)) {
-    read_at(offset, target, count);
+  const std::uint64_t skipped = offset - begin_;
+  if (offset >= begin_ && skipped <= buffer_.size() && count <= buffer_.size() - skipped) {
+    return {buffer_.data() + skipped, count};
   }
+  const std::uint64_t rest = file_.size() - std::min(offset, file_.size());
+  // Where little follows, the next header is near.
+  buffer_.resize(bytes < few ? std::max<std::uint64_t>(count, std::min(few, rest)) : count);
+  begin_ = offset;
+  const iovec whole{buffer_.data(), buffer_.size()};
+  if (bytes < many || ::preadv2(file_.descriptor(), &whole, 1, static_cast<off_t>(offset),
+                                dont_cache) != static_cast<ssize_t>(count)) {
+    file_.read_at(offset, buffer_.data(), buffer_.size());
+  }
+  return {buffer_.data(), count};
 }
 
 AtomicFile::AtomicFile(const fs::path& target)
@@ -178,25 +188,25 @@ AtomicFile::AtomicFile(const fs::path& target)
   const fs::path folder = folder_of(target_);
   for (;;) {
     temporary_ = new_name(folder);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && (errno == EEXIST || errno == EINTR)) continue;
-    if (descriptor_ < 0) fail(name_, ": cannot be written: ", reason(errno));
+    descriptor_ =
+        Descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!descriptor_.open() && (errno == EEXIST || errno == EINTR)) continue;
+    if (!descriptor_.open()) fail(name_, ": cannot be written: ", reason(errno));
     if (lock_new(descriptor_)) break;
-    ::close(descriptor_);
+    descriptor_ = Descriptor();
   }
   buffer_.reserve(buffer_bytes);
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::unlink(temporary_.c_str());
-  ::close(descriptor_);
+  if (descriptor_.open()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::reserve(std::uint64_t bytes) {
   constexpr std::uint64_t worth_it = 1 << 20;
   if (bytes < worth_it) return;
-  const int status = ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+  const int status =
+      ::fallocate(descriptor_.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
   if (status != 0 && errno == ENOSPC) fail(name_, ": cannot be written: ", reason(ENOSPC));
 }
 
@@ -232,7 +242,7 @@ void AtomicFile::write_out(const char* data, std::size_t count) {
 void AtomicFile::start_flushing() {
   const std::uint64_t complete = written_ - written_ % piece_bytes;
   if (complete == flushing_) return;
-  ::sync_file_range(descriptor_, static_cast<off_t>(flushing_),
+  ::sync_file_range(descriptor_.number(), static_cast<off_t>(flushing_),
                     static_cast<off_t>(complete - flushing_), SYNC_FILE_RANGE_WRITE);
   flushing_ = complete;
 }
@@ -243,8 +253,7 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     fail(name_, ": cannot be replaced: ", reason(errno));
   }
-  ::close(descriptor_);
-  descriptor_ = -1;
+  descriptor_ = Descriptor();
   folder_.flush(stands);
 }
 
@@ -261,22 +270,20 @@ AtomicFolder::AtomicFolder(const fs::path& target)
       if (errno == EEXIST || errno == EINTR) continue;
       fail(name_, ": cannot be created: ", reason(errno));
     }
-    descriptor_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor_ >= 0 && lock_new(descriptor_)) break;
-    if (descriptor_ < 0 && errno != ENOENT) {
+    descriptor_ = Descriptor(::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor_.open() && lock_new(descriptor_)) break;
+    if (!descriptor_.open() && errno != ENOENT) {
       const int problem = errno;
       ::rmdir(temporary_.c_str());
       fail(name_, ": cannot be created: ", reason(problem));
     }
-    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = Descriptor();
   }
 }
 
 AtomicFolder::~AtomicFolder() {
-  if (descriptor_ < 0) return;
   std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
-  ::close(descriptor_);
+  if (descriptor_.open()) fs::remove_all(temporary_, ignored);
 }
 
 void AtomicFolder::write_file(const fs::path& relative,
@@ -284,18 +291,12 @@ void AtomicFolder::write_file(const fs::path& relative,
   const fs::path path = temporary_ / relative;
   const std::string name = (fs::path(name_) / relative).string();
   make_folders(path.parent_path());
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) fail(name, ": cannot be written: ", reason(errno));
-  try {
-    for (const auto& piece : pieces) {
-      write_all(descriptor, reinterpret_cast<const char*>(piece.data()), piece.size(), name);
-    }
-    flush_to_disk(descriptor, name);
-  } catch (...) {
-    ::close(descriptor);
-    throw;
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file.open()) fail(name, ": cannot be written: ", reason(errno));
+  for (const auto& piece : pieces) {
+    write_all(file, reinterpret_cast<const char*>(piece.data()), piece.size(), name);
   }
-  ::close(descriptor);
+  flush_to_disk(file, name);
 }
 
 void AtomicFolder::commit() {
@@ -308,8 +309,7 @@ void AtomicFolder::commit() {
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
       fail(name_, ": cannot be created: ", reason(errno));
     }
-    ::close(descriptor_);
-    descriptor_ = -1;
+    descriptor_ = Descriptor();
     return folder_.flush(stands);
   }
   // Checked once more: something may have been put there meanwhile, and what is there is removed.
@@ -324,15 +324,11 @@ void AtomicFolder::commit() {
 Folder::Folder(const fs::path& path)
     : name_(path.string()), descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   // One that may be written but not read cannot be flushed.
-  if (descriptor_ < 0 && errno != EACCES) fail(name_, ": ", reason(errno));
-}
-
-Folder::~Folder() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!descriptor_.open() && errno != EACCES) fail(name_, ": ", reason(errno));
 }
 
 void Folder::flush(std::string_view what_stands) const {
-  while (descriptor_ >= 0 && ::fsync(descriptor_) != 0) {
+  while (descriptor_.open() && ::fsync(descriptor_.number()) != 0) {
     if (errno == EINVAL || errno == ENOTSUP) return;  // a file system that cannot, and need not
     if (errno == EINTR) continue;
     fail(name_, ": cannot be flushed to the disk: ", reason(errno), what_stands);

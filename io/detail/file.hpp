@@ -5,48 +5,72 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mnemo::detail {
+
+/// Owns what the system gives for an open file, or nothing: -1.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor();
+
+  int number() const { return number_; }
+  bool open() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
 
 /// A regular file, opened to be read at any place. Every error names it.
 class InputFile {
  public:
   explicit InputFile(const std::filesystem::path& path);
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-  ~InputFile();
 
   const std::string& name() const { return name_; }
   std::uint64_t size() const { return size_; }
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return descriptor_.number(); }
   /// Exactly `count` bytes from `offset`. Throws Error where the file has fewer. Any thread may call it.
   void read_at(std::uint64_t offset, void* target, std::size_t count) const;
-  /// The same for the header of `bytes` that are read later. Where they are many it stays out of the
-  /// system's cache, if that can be: lone pages there would have the rest read page by page.
-  void read_header(std::uint64_t offset, void* target, std::size_t count,
-                   std::uint64_t bytes) const;
 
  private:
   std::string name_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
   std::uint64_t size_ = 0;
+};
+
+/// Reads what is small of a file and follows each other closely, with few calls of the system.
+class HeaderReader {
+ public:
+  explicit HeaderReader(const InputFile& file) : file_(file) {}
+  /// `count` bytes from `offset`, good until the next call; the header of `bytes` that are read later.
+  /// Where they are many it stays out of the system's cache: lone pages there would have the rest
+  /// read page by page.
+  std::span<const unsigned char> read(std::uint64_t offset, std::size_t count, std::uint64_t bytes);
+
+ private:
+  const InputFile& file_;
+  std::vector<unsigned char> buffer_;
+  std::uint64_t begin_ = 0;  // of the buffer in the file
 };
 
 /// A folder, open from before it is changed, so that a lack of descriptors or rights shows in time.
 class Folder {
  public:
   explicit Folder(const std::filesystem::path& path);
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder();
 
   /// Which names it has is on the disk afterwards. Throws Error, which ends in `what_stands`.
   void flush(std::string_view what_stands = "") const;
 
  private:
   std::string name_;
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 /// A new file that takes the place of `target` at once and for good when it is complete: written
@@ -54,8 +78,6 @@ class Folder {
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& target);
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
   /// Room on the disk for a file of at least this many bytes. Throws Error where there is not so much.
@@ -74,7 +96,7 @@ class AtomicFile {
   std::filesystem::path target_;
   Folder folder_;  // that it is in
   std::filesystem::path temporary_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
   std::uint64_t position_ = 0;
   std::uint64_t written_ = 0;
   std::uint64_t flushing_ = 0;
@@ -86,8 +108,6 @@ class AtomicFile {
 class AtomicFolder {
  public:
   explicit AtomicFolder(const std::filesystem::path& target);
-  AtomicFolder(const AtomicFolder&) = delete;
-  AtomicFolder& operator=(const AtomicFolder&) = delete;
   ~AtomicFolder();
 
   /// A file of these pieces, and the folders it needs. Throws Error if it is there already.
@@ -100,7 +120,7 @@ class AtomicFolder {
   std::filesystem::path target_;
   Folder folder_;  // that it is in
   std::filesystem::path temporary_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 /// Creates what is missing of `folder`, so that it survives a power cut.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/arrays.hpp"
 #include "mnemo/io/detail/crc.hpp"
 
 namespace mnemo::detail {
@@ -13,26 +14,32 @@ constexpr std::size_t output_bytes = 256 * 1024;  // stays in the cache until it
 
 }  // namespace
 
-Inflater::Inflater(const InputFile& file, std::uint64_t begin, std::uint64_t packed,
-                   const std::string& where)
-    : file_(file), at_(begin), left_(packed), where_(where) {}
+Inflater::~Inflater() { inflateEnd(&stream_); }
 
-Inflater::~Inflater() {
-  if (started_) inflateEnd(&stream_);
+template <class... Parts>
+void Inflater::bad(const Parts&... parts) const {
+  fail(array_->where(), ": damaged (", parts..., ")");
 }
 
-void Inflater::start() {
-  input_.resize(std::min<std::uint64_t>(left_, input_bytes));
-  if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) fail(where_, ": zlib could not start");
-  started_ = true;
+void Inflater::start(const InputFile& file, const StoredArray& array) {
+  file_ = &file;
+  array_ = &array;
+  at_ = array.begin;
+  left_ = array.packed;
+  crc_ = 0;
+  ended_ = false;
+  stream_.avail_in = 0;
+  input_.resize(input_bytes);
+  if ((stream_.state ? inflateReset(&stream_) : inflateInit2(&stream_, -MAX_WBITS)) != Z_OK) {
+    fail(array.where(), ": zlib could not start");
+  }
 }
 
 void Inflater::read(void* target, std::size_t count) {
-  if (!started_) start();
   auto* to = static_cast<unsigned char*>(target);
   while (count > 0) {
     const std::size_t done = step(to, std::min(count, output_bytes));
-    if (done == 0 && ended_) fail(where_, ": damaged (it unpacks to fewer bytes than it says)");
+    if (done == 0 && ended_) bad("it unpacks to fewer bytes than it says");
     crc_ = crc32(std::as_bytes(std::span(to, done)), crc_);
     to += done;
     count -= done;
@@ -43,7 +50,7 @@ std::size_t Inflater::step(unsigned char* target, std::size_t count) {
   if (ended_) return 0;
   if (stream_.avail_in == 0 && left_ > 0) {
     const std::size_t got = std::min<std::uint64_t>(left_, input_.size());
-    file_.read_at(at_, input_.data(), got);
+    file_->read_at(at_, input_.data(), got);
     at_ += got;
     left_ -= got;
     stream_.next_in = input_.data();
@@ -56,23 +63,22 @@ std::size_t Inflater::step(unsigned char* target, std::size_t count) {
   const std::size_t made = count - stream_.avail_out;
   ended_ = status == Z_STREAM_END;
   if (!ended_ && status != Z_OK && status != Z_BUF_ERROR) {
-    fail(where_, ": damaged (", stream_.msg ? stream_.msg : "zlib refuses it", ")");
+    bad(stream_.msg ? stream_.msg : "zlib refuses it");
   }
   // Every call makes progress, or there is nothing more to make it with.
   if (!ended_ && made == 0 && had == stream_.avail_in && left_ == 0) {
-    fail(where_, ": damaged (the deflated data ends early)");
+    bad("the deflated data ends early");
   }
   return made;
 }
 
 void Inflater::expect_end() {
-  if (!started_) start();
   unsigned char extra;
   while (!ended_) {
-    if (step(&extra, 1) > 0) fail(where_, ": damaged (it unpacks to more bytes than it says)");
+    if (step(&extra, 1) > 0) bad("it unpacks to more bytes than it says");
   }
   if (left_ > 0 || stream_.avail_in > 0) {
-    fail(where_, ": damaged (the deflated data ends before its place in the archive does)");
+    bad("the deflated data ends before its place in the archive does");
   }
 }
 

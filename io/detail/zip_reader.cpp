@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <unordered_set>
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/bytes.hpp"
@@ -23,6 +22,7 @@ constexpr std::size_t end64_bytes = 56;
 constexpr std::size_t locator_bytes = 20;
 constexpr std::size_t most_comment = 0xFFFF;
 constexpr std::uint32_t in_zip64 = 0xFFFFFFFF;  // "the value is in the zip64 record"
+constexpr std::size_t most_name = 1030;         // "./", what Variables can hold, ".npy"
 
 // IBM's code page 437 from 0x80 on: what names are in that are not flagged as UTF-8.
 constexpr char16_t code_page_437[] =
@@ -45,6 +45,7 @@ constexpr char16_t code_page_437[] =
 
 std::string from_code_page_437(std::string_view name) {
   std::string utf8;
+  utf8.reserve(name.size());
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     const unsigned code = byte < 0x80 ? byte : code_page_437[byte - 0x80];
@@ -85,21 +86,23 @@ struct End {
 
 class Reader {
  public:
-  explicit Reader(const InputFile& file) : file_(file) {}
+  explicit Reader(const InputFile& file) : file_(file), central_(file), local_(file) {}
 
   ZipDirectory read() {
     const End end = find_end();
-    central_.resize(end.size);
-    file_.read_at(end.offset, central_.data(), central_.size());
+    directory_offset_ = at_ = end.offset;
+    left_ = end.size;
     ZipDirectory directory;
     directory.comment = end.comment;
-    directory_offset_ = end.offset;
-    std::size_t at = 0;
-    for (std::uint64_t index = 0; index < end.count; ++index) {
-      at = read_member(at, index, directory);
-    }
-    if (at != central_.size()) bad("the central directory is longer than its members");
-    place_members(directory);
+    directory.members.reserve(end.count);
+    for (std::size_t i = 0; i < end.count; ++i) directory.members.push_back(read_member(i));
+    if (left_ > 0) bad("the central directory is longer than its members");
+    check_overlaps(directory.members);
+    std::erase_if(directory.members, [&](const ZipMember& member) {
+      const bool folder = member.name.ends_with('/');
+      if (folder && member.size != 0) bad("the folder '", shown(member.name), "' has contents");
+      return folder;
+    });
     return directory;
   }
 
@@ -145,6 +148,10 @@ class Reader {
     if (end.count > end.size / central_bytes) {
       bad("the end record counts ", end.count, " members in a directory of ", end.size, " bytes");
     }
+    if (end.count > most_zip_members) {
+      fail(file_.name(), ": an archive of ", end.count, " members; at most ", most_zip_members,
+           " can be read");
+    }
     return end;
   }
 
@@ -184,15 +191,21 @@ class Reader {
     return true;
   }
 
-  std::size_t read_member(std::size_t at, std::uint64_t index, ZipDirectory& directory) {
-    if (central_.size() - at < central_bytes)
-      bad("the central directory ends within member ", index);
-    const unsigned char* const entry = central_.data() + at;
+  /// The next member of the directory, with what its local header says.
+  ZipMember read_member(std::size_t index) {
+    const auto need = [&](std::size_t count) {
+      if (left_ < count) bad("the central directory ends within member ", index);
+    };
+    need(central_bytes);
+    const unsigned char* entry = central_.read(at_, central_bytes, 0).data();
     if (load32(entry) != central_signature) bad("no central header for member ", index);
     const std::size_t name_bytes = load16(entry + 28);
     const std::size_t extra_bytes = load16(entry + 30);
     const std::size_t length = central_bytes + name_bytes + extra_bytes + load16(entry + 32);
-    if (central_.size() - at < length) bad("the central directory ends within member ", index);
+    need(length);
+    entry = central_.read(at_, length, 0).data();
+    at_ += length;
+    left_ -= length;
     const std::string_view raw(reinterpret_cast<const char*>(entry) + central_bytes, name_bytes);
 
     ZipMember member;
@@ -219,9 +232,26 @@ class Reader {
     if (member.header > directory_offset_ - local_bytes - name_bytes) {
       bad("'", shown(member.name), "' begins beyond the central directory");
     }
-    member.begin = at + central_bytes;  // where its name is, until place_members
-    directory.members.push_back(std::move(member));
-    return at + length;
+    read_local(raw, member);
+    return member;
+  }
+
+  /// What the local header at the member's place says of where its data begins.
+  void read_local(std::string_view name, ZipMember& member) {
+    const unsigned char* const local =
+        local_.read(member.header, local_bytes + name.size(), member.packed).data();
+    if (load32(local) != local_signature) bad("no local header for '", shown(member.name), "'");
+    if (load16(local + 26) != name.size() ||
+        !std::equal(name.begin(), name.end(), reinterpret_cast<const char*>(local) + local_bytes)) {
+      bad("the local header of '", shown(member.name), "' has another name");
+    }
+    if (load16(local + 6) & 0x2041) {
+      fail(file_.name(), ": '", shown(member.name), "' is encrypted");
+    }
+    member.begin = member.header + local_bytes + name.size() + load16(local + 28);
+    if (member.begin > directory_offset_ || member.packed > directory_offset_ - member.begin) {
+      bad("'", shown(member.name), "' reaches into the central directory");
+    }
   }
 
   void read_zip64(const unsigned char* extra, std::size_t length, unsigned disk,
@@ -252,12 +282,14 @@ class Reader {
   }
 
   void check_method(unsigned flags, unsigned method, ZipMember& member) const {
-    const std::string where = text(file_.name(), ": '", shown(member.name), "'");
-    if (flags & 0x2041) fail(where, " is encrypted");
-    if (flags & 0x0020) fail(where, " is a patch");
+    const auto refuse = [&](const auto&... parts) {
+      fail(file_.name(), ": '", shown(member.name), "'", parts...);
+    };
+    if (flags & 0x2041) refuse(" is encrypted");
+    if (flags & 0x0020) refuse(" is a patch");
     if (method != 0 && method != 8) {
-      fail(where, " is compressed by ", method_name(method), " (method ", method,
-           "); only stored and deflated members can be read");
+      refuse(" is compressed by ", method_name(method), " (method ", method,
+             "); only stored and deflated members can be read");
     }
     member.deflated = method == 8;
     if (!member.deflated && member.packed != member.size) {
@@ -265,46 +297,21 @@ class Reader {
     }
     if (member.name.find('\0') != std::string::npos)
       bad("'", shown(member.name), "' has a zero byte in its name");
-  }
-
-  /// Reads the local headers, and makes sure that no two members share a byte.
-  void place_members(ZipDirectory& directory) {
-    std::vector<unsigned char> local;
-    for (ZipMember& member : directory.members) {
-      const unsigned char* const name = central_.data() + member.begin;
-      const std::size_t name_bytes = load16(name - central_bytes + 28);
-      local.resize(local_bytes + name_bytes);
-      file_.read_header(member.header, local.data(), local.size(), member.packed);
-      if (load32(local.data()) != local_signature) {
-        bad("no local header for '", shown(member.name), "'");
-      }
-      if (load16(local.data() + 26) != name_bytes ||
-          !std::equal(name, name + name_bytes, local.data() + local_bytes)) {
-        bad("the local header of '", shown(member.name), "' has another name");
-      }
-      if (load16(local.data() + 6) & 0x2041) {
-        fail(file_.name(), ": '", shown(member.name), "' is encrypted");
-      }
-      member.begin = member.header + local_bytes + name_bytes + load16(local.data() + 28);
-      if (member.begin > directory_offset_ || member.packed > directory_offset_ - member.begin) {
-        bad("'", shown(member.name), "' reaches into the central directory");
-      }
+    if (member.name.size() > most_name) {
+      fail(file_.name(), ": the name '", shown(member.name), "' is longer than ", most_name,
+           " bytes");
     }
-    check_overlaps(directory);
-    std::erase_if(directory.members, [&](const ZipMember& member) {
-      const bool folder = member.name.ends_with('/');
-      if (folder && member.size != 0) bad("the folder '", shown(member.name), "' has contents");
-      return folder;
-    });
   }
 
-  void check_overlaps(const ZipDirectory& directory) const {
+  /// No two members share a byte or a name.
+  void check_overlaps(const std::vector<ZipMember>& members) const {
     std::vector<const ZipMember*> by_place;
-    std::unordered_set<std::string_view> names;
-    for (const ZipMember& member : directory.members) {
+    std::vector<std::string_view> names;
+    for (const ZipMember& member : members) {
       by_place.push_back(&member);
-      if (!names.insert(member.name).second) bad("it has two members '", shown(member.name), "'");
+      names.push_back(member.name);
     }
+    refuse_equal(std::move(names), text(file_.name(), ": damaged archive: it has two members"));
     std::sort(by_place.begin(), by_place.end(),
               [](const ZipMember* a, const ZipMember* b) { return a->header < b->header; });
     for (std::size_t i = 1; i < by_place.size(); ++i) {
@@ -316,9 +323,12 @@ class Reader {
   }
 
   const InputFile& file_;
-  std::vector<unsigned char> central_;
+  HeaderReader central_;
+  HeaderReader local_;
   std::uint64_t directory_offset_ = 0;
-  std::uint64_t used_ = 0;
+  std::uint64_t at_ = 0;    // in the directory, as far as it is read
+  std::uint64_t left_ = 0;  // bytes of it
+  std::uint64_t used_ = 0;  // bytes of the file that belong to members so far
 };
 
 }  // namespace
@@ -326,6 +336,12 @@ class Reader {
 bool is_zip(std::uint32_t first_bytes) {
   return first_bytes == local_signature || first_bytes == end_signature ||
          first_bytes == end64_signature;
+}
+
+void refuse_equal(std::vector<std::string_view> names, const std::string& before) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) fail(before, " '", shown(*twice), "'");
 }
 
 ZipDirectory read_zip_directory(const InputFile& file) { return Reader(file).read(); }

@@ -1,11 +1,15 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mnemo/io/detail/file.hpp"
 
 namespace mnemo::detail {
+
+/// Archives of more are neither written nor read: none shall ask for much time or memory.
+inline constexpr std::uint64_t most_zip_members = 131072;
 
 /// A member of a zip archive, as the central directory describes it.
 struct ZipMember {
@@ -28,6 +32,9 @@ struct ZipDirectory {
 // three and a half times as much CPU time to read a checkpoint (275 ms for 400 MB, 79 here).
 
 bool is_zip(std::uint32_t first_bytes);
+
+/// Throws Error that ends in the first name that is there twice, after `before`.
+void refuse_equal(std::vector<std::string_view> names, const std::string& before);
 
 /// Reads and checks the directory of `file` (PKWARE's APPNOTE.TXT 6.3): one disk, zip64 or not, members
 /// stored or deflated, none encrypted, none overlapping another or the directory. The central directory
