@@ -18,14 +18,15 @@ namespace {
 constexpr double hidden = -std::numeric_limits<double>::infinity();
 
 void expect_input(const char* which, const Tensor& x, const Tensor& query, const Tensor& key,
-                  std::int64_t channels) {
+                  const Tensor& weight) {
   constexpr const char* name = "MultiHeadAttention";
-  if (x.rank(name) == 3 && x.size(2) == channels && x.size(0) == query.size(0) &&
-      (&x == &query || x.size(1) == key.size(1))) {
+  if (x.rank(name) == 3 && x.size(2) == weight.size(1) && x.size(0) == query.size(0) &&
+      (&x == &query || x.size(1) == key.size(1)) && x.dtype() == weight.dtype()) {
     return;
   }
-  detail::fail(name, ": ", which, " ", x.shape(), " should be [batch, length, ", channels,
-               "] (query ", query.shape(), ", key ", key.shape(name), ")");
+  detail::fail(name, ": ", which, " ", x.shape(), " ", x.dtype(), " should be [batch, length, ",
+               weight.size(1), "] ", weight.dtype(), " (query ", query.shape(), ", key ",
+               key.shape(name), ")");
 }
 
 // 0, or minus infinity where hidden; or the numbers to be added.
@@ -71,9 +72,9 @@ Tensor MultiHeadAttention::projected(const Tensor& x, std::int64_t part) const {
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                    const AttentionMasks& masks) {
-  expect_input("query", query, query, key, channels_);
-  expect_input("key", key, query, key, channels_);
-  expect_input("value", value, query, key, channels_);
+  expect_input("query", query, query, key, in_proj_weight);
+  expect_input("key", key, query, key, in_proj_weight);
+  expect_input("value", value, query, key, in_proj_weight);
   const std::int64_t of_a_head = channels_ / heads_;
   const double scale = 1.0 / std::sqrt(static_cast<double>(of_a_head));
   Tensor scores = matmul(projected(query, 0) * scale, projected(key, 1), false, true);

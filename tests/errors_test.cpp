@@ -362,8 +362,9 @@ TEST_CASE("layers name themselves, and where in the model they are") {
   add("Softmax", nn::Softmax(), {zeros({2}, DType::int64)});
   nn::MultiHeadAttention attention(4, 2, rng);
   const Tensor x = ones({2, 3, 4});
-  const std::vector<Tensor> triples[]{
-      {undefined, x, x}, {x, undefined, x}, {x, x, undefined}, {line, undefined, x}, {x, x, line}};
+  const std::vector<Tensor> triples[]{{undefined, x, x}, {x, undefined, x},
+                                      {x, x, undefined}, {line, undefined, x},
+                                      {x, x, line},      {x, x, ones({2, 3, 4}, DType::float64)}};
   for (const std::vector<Tensor>& qkv : triples) {
     calls.emplace_back("MultiHeadAttention",
                        [&attention, qkv] { attention.forward(qkv[0], qkv[1], qkv[2]); });
