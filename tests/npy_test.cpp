@@ -62,6 +62,8 @@ TEST_CASE("headers are read in every spelling that NumPy accepts") {
       "{'descr': '<' 'f4', 'fortran_order': False, 'shape': ((2), +3)}",
       "{'descr': '\\x3cf4', 'fortran_order': False, 'shape': (2, 3)}  # a comment",
       "{'descr': '\\u003c\\1464', 'fortran_order': False, 'shape': (2 L, 3 L)}",
+      "{'descr': '\\N{LESS-THAN SIGN}\\N{latin small letter F}\\N{Digit Four}', "
+      "'fortran\\N{LOW LINE}order': False, 'shape': (2, 3)}",
       "{'descr': '>f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}",
   };
   for (const char* const header : spellings) {
@@ -155,6 +157,11 @@ TEST_CASE("types that are no numbers of ours are refused by name") {
   CHECK(contains(type("'<i16'"), "unknown type"));
   CHECK(contains(type("'<float32'"), "unknown type"));  // an order goes before short names
   CHECK(contains(type("'\\n\\x1b[1mf4'"), "'??[1mf4' is an unknown type"));  // one line, no escapes
+  CHECK(contains(type("'\\x80'"), "unknown type"));                          // '?' would be a bool
+  CHECK(contains(type("'\\N{SNOWMAN}f4'"), "by a name that no key"));
+  CHECK(contains(type("'\\N{LATIN SMALL LETTER }4'"), "by a name that no key"));
+  CHECK(contains(type("'\\N{}f4'"), "by a name that no key"));
+  CHECK(contains(type("'\\N f4'"), "broken escape"));
   CHECK(contains(type("''"), "empty dtype"));
   CHECK(contains(type("3"), "no text"));
   CHECK(contains(type("None"), "no text"));

@@ -1,5 +1,7 @@
 #include "mnemo/io/detail/python_literal.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "mnemo/core/detail/text.hpp"
@@ -9,6 +11,19 @@ namespace {
 
 constexpr int deepest = 16;               // no supported header nests deeper than two
 constexpr std::size_t most_items = 4096;  // of all kinds together
+
+struct Character {
+  std::string_view name;
+  char character;
+};
+constexpr Character characters[] = {
+    {"LESS-THAN SIGN", '<'}, {"GREATER-THAN SIGN", '>'}, {"EQUALS SIGN", '='},
+    {"VERTICAL LINE", '|'},  {"QUESTION MARK", '?'},     {"LOW LINE", '_'},
+    {"DIGIT ZERO", '0'},     {"DIGIT ONE", '1'},         {"DIGIT TWO", '2'},
+    {"DIGIT THREE", '3'},    {"DIGIT FOUR", '4'},        {"DIGIT FIVE", '5'},
+    {"DIGIT SIX", '6'},      {"DIGIT SEVEN", '7'},       {"DIGIT EIGHT", '8'},
+    {"DIGIT NINE", '9'},
+};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -138,13 +153,35 @@ class Parser {
       const std::size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
       coded(16, digits, digits, to);
     } else if (c == 'N') {
-      bad("has a character by its name in a string");
+      named(to);
     } else {
       to += '\\';  // what is no escape stays as it is
     }
   }
 
-  /// A character by its number. Only ASCII is told apart: no supported dtype has anything else.
+  /// A character by its Unicode name, of those that keys and dtypes are made of.
+  void named(std::string& to) {
+    const std::size_t end = text_.find('}', at_);
+    if (text_.substr(at_, 2) != "N{" || end == text_.npos) bad("has a broken escape in a string");
+    std::string name(text_.substr(at_ + 2, end - at_ - 2));
+    for (char& c : name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    const char last = name.empty() ? '\0' : name.back();
+    const bool letter = last >= 'A' && last <= 'Z';
+    const auto* const known = std::find_if(std::begin(characters), std::end(characters),
+                                           [&](const auto& item) { return item.name == name; });
+    if (known != std::end(characters)) {
+      to += known->character;
+    } else if (letter && name == std::string("LATIN CAPITAL LETTER ") + last) {
+      to += last;
+    } else if (letter && name == std::string("LATIN SMALL LETTER ") + last) {
+      to += static_cast<char>(last - 'A' + 'a');
+    } else {
+      bad("has a character in a string by a name that no key and no dtype needs");
+    }
+    at_ = end + 1;
+  }
+
+  /// A character by its number. Only ASCII is told apart: no key and no dtype has anything else.
   void coded(int base, std::size_t least, std::size_t most, std::string& to) {
     std::uint32_t code = 0;
     std::size_t digits = 0;
@@ -153,7 +190,7 @@ class Parser {
           code * static_cast<std::uint32_t>(base) + static_cast<std::uint32_t>(digit_value(peek()));
     }
     if (digits < least) bad("has a broken escape in a string");
-    to += code < 0x80 ? static_cast<char>(code) : '?';
+    to += code < 0x80 ? std::string(1, static_cast<char>(code)) : "\u00bf";
   }
 
   Literal number(bool negative) {
