@@ -254,6 +254,7 @@ class Parser {
 
   Literal dict(int depth) {
     Literal::Dict result;
+    result.items.reserve(3);  // what a header has
     while (!accept('}')) {
       Literal key = value(depth + 1);
       if (!accept(':')) bad("has a key without a value");
