@@ -205,10 +205,13 @@ Tensor relu(const Tensor& x) {
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
+  if (!(slope >= 0.0)) {  // the sign of the result is not that of x
+    return within("leaky_relu", [&] { return where(x > 0.0, x, x * slope); });
+  }
   return elementwise(
       "leaky_relu", [slope](const auto& v) { return where(v > 0.0, v, v * slope); },
       derivatives(
-          [slope](const auto& g, const auto& v, Unused) { return where(v > 0.0, g, g * slope); }),
+          [slope](const auto& g, Unused, const auto& y) { return where(y > 0.0, g, g * slope); }),
       x);
 }
 

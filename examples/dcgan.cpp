@@ -93,23 +93,29 @@ struct Dcgan {
     return state;
   }
 
-  /// One step of each network on real pictures [n, 1, 28, 28]. Returns the losses of discriminator and
-  /// generator.
-  std::array<float, 2> step(const Tensor& real) {
-    const Tensor fake = generator(latent.normal({real.size(0), latent_size}));
-
+  /// Real pictures and generated ones, each [n, 1, 28, 28]. Returns the loss; what grad needed is freed
+  /// with the function's tensors, before the generator's turn.
+  double discriminator_step(const Tensor& real, const Tensor& fake) {
     // Two statements: in one sum the compiler would choose which batch the running statistics see first.
     const Tensor real_loss = nn::bce_with_logits(discriminator(real), 1.0);
     const Tensor fake_loss = nn::bce_with_logits(discriminator(detach(fake)), 0.0);
-    const Tensor discriminator_loss = real_loss + fake_loss;
-    discriminator_optimizer.step(grad(discriminator_loss, discriminator.parameters()));
+    const Tensor loss = real_loss + fake_loss;
+    discriminator_optimizer.step(grad(loss, discriminator.parameters()));
+    return loss.item();
+  }
 
-    // Judged by the discriminator as it is now; grad leaves its own parameters' gradients out.
-    const Tensor generator_loss = nn::bce_with_logits(discriminator(fake), 1.0);
-    generator_optimizer.step(grad(generator_loss, generator.parameters()));
+  /// Judged by the discriminator as it is now; grad leaves its own parameters' gradients out.
+  double generator_step(const Tensor& fake) {
+    const Tensor loss = nn::bce_with_logits(discriminator(fake), 1.0);
+    generator_optimizer.step(grad(loss, generator.parameters()));
+    return loss.item();
+  }
 
-    return {static_cast<float>(discriminator_loss.item()),
-            static_cast<float>(generator_loss.item())};
+  /// One step of each network. Returns the losses of discriminator and generator.
+  std::array<float, 2> step(const Tensor& real) {
+    const Tensor fake = generator(latent.normal({real.size(0), latent_size}));
+    const double discriminator_loss = discriminator_step(real, fake);
+    return {static_cast<float>(discriminator_loss), static_cast<float>(generator_step(fake))};
   }
 
   /// Draws `noise` without touching any state: in eval mode batch-norm reads its running statistics.

@@ -170,6 +170,10 @@ TEST_CASE("derivatives at kinks, ties and the edges of the domain") {
   CHECK(slope(relu, 0.0) == 0.0);
   CHECK(slope(abs, 0.0) == 0.0);
   CHECK(slope([](const Tensor& x) { return leaky_relu(x, 0.2); }, 0.0) == 0.2);
+  for (const double at : {-1.0, 0.0, 1.0}) {
+    CHECK(slope([](const Tensor& x) { return leaky_relu(x, -0.5); }, at) ==
+          (at > 0.0 ? 1.0 : -0.5));
+  }
   CHECK(slope([](const Tensor& x) { return elu(x, 0.7); }, 0.0) == 0.7);
   CHECK(slope([](const Tensor& x) { return clip(x, -1, 1); }, 1.0) == 1.0);
   CHECK(slope([](const Tensor& x) { return clip(x, -1, 1); }, 1.1) == 0.0);

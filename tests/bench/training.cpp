@@ -112,9 +112,7 @@ struct Dcgan {
   /// The two losses, added.
   double step() {
     const Tensor fake = generator(z);
-    const Tensor judged = nn::bce_with_logits(discriminator(real), 1.0) +
-                          nn::bce_with_logits(discriminator(detach(fake)), 0.0);
-    discriminator_adam.step(grad(judged, discriminator.parameters()));
+    const double judged = judge(fake);
     const Tensor fooled = nn::bce_with_logits(discriminator(fake), 1.0);
     if (frozen) {
       generator_adam.step(grad(fooled, generator.parameters()));
@@ -126,7 +124,15 @@ struct Dcgan {
       }
       generator_adam.step(gradients);
     }
-    return judged.item() + fooled.item();
+    return judged + fooled.item();
+  }
+
+  /// The discriminator's step; its graph goes with it, as the peer's does in its backward pass.
+  double judge(const Tensor& fake) {
+    const Tensor loss = nn::bce_with_logits(discriminator(real), 1.0) +
+                        nn::bce_with_logits(discriminator(detach(fake)), 0.0);
+    discriminator_adam.step(grad(loss, discriminator.parameters()));
+    return loss.item();
   }
 };
 
