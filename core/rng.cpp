@@ -13,34 +13,48 @@
 namespace mnemo {
 namespace {
 
-using Words = std::array<std::uint32_t, 4>;
-
 constexpr std::int64_t block_draws = 4096;
 
-// One block of Philox4x32-10; the constants are those of table 2 and section 4.1 of the paper.
-Words philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position) {
+// Some blocks of Philox, of which `count` are wanted: the two 64-bit halves of each.
+constexpr std::int64_t most_blocks = 64;
+struct Blocks {
+  std::array<std::uint64_t, most_blocks> first{};
+  std::array<std::uint64_t, most_blocks> second{};
+  std::int64_t count = 0;
+};
+
+// Philox4x32-10 for the blocks from `position` on, side by side, so that the compiler takes several at
+// a time; the constants are those of table 2 and section 4.1 of the paper.
+void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position, Blocks& blocks) {
   constexpr std::uint32_t multiplier0 = 0xD2511F53;
   constexpr std::uint32_t multiplier1 = 0xCD9E8D57;
   constexpr std::uint32_t weyl0 = 0x9E3779B9;
   constexpr std::uint32_t weyl1 = 0xBB67AE85;
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
   const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  Words counter{low(position), high(position), low(stream), high(stream)};
+  std::uint32_t words[4][most_blocks];
+  for (std::size_t i = 0; i < most_blocks; ++i) {
+    words[0][i] = low(position + i);
+    words[1][i] = high(position + i);
+    words[2][i] = low(stream);
+    words[3][i] = high(stream);
+  }
   std::uint32_t key0 = low(seed);
   std::uint32_t key1 = high(seed);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = std::uint64_t{multiplier0} * counter[0];
-    const std::uint64_t product1 = std::uint64_t{multiplier1} * counter[2];
-    counter = {high(product1) ^ counter[1] ^ key0, low(product1),
-               high(product0) ^ counter[3] ^ key1, low(product0)};
-    key0 += weyl0;
-    key1 += weyl1;
+  for (int round = 0; round < 10; ++round, key0 += weyl0, key1 += weyl1) {
+    for (std::size_t i = 0; i < most_blocks; ++i) {
+      const std::uint64_t product0 = std::uint64_t{multiplier0} * words[0][i];
+      const std::uint64_t product1 = std::uint64_t{multiplier1} * words[2][i];
+      words[0][i] = high(product1) ^ words[1][i] ^ key0;
+      words[1][i] = low(product1);
+      words[2][i] = high(product0) ^ words[3][i] ^ key1;
+      words[3][i] = low(product0);
+    }
   }
-  return counter;
-}
-
-std::uint64_t word64(const Words& words, int half) {
-  return std::uint64_t{words[2 * half + 1]} << 32 | words[2 * half];
+  for (std::size_t i = 0; i < most_blocks; ++i) {
+    blocks.first[i] = std::uint64_t{words[1][i]} << 32 | words[0][i];
+    blocks.second[i] = std::uint64_t{words[3][i]} << 32 | words[2][i];
+  }
 }
 
 // An integer in [0, range) from 64 random bits: their product's upper half. The bias is below
@@ -81,17 +95,12 @@ Rng Rng::split(std::string_view name) const {
   for (const char character : name) {
     hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001B3u;
   }
-  return Rng(seed(), word64(philox(hash, stream(), ~std::uint64_t{0}), 0));
+  Blocks blocks;
+  philox(hash, stream(), ~std::uint64_t{0}, blocks);
+  return Rng(seed(), blocks.first[0]);
 }
 
 namespace {
-
-// Some blocks, of which `count` are wanted.
-constexpr std::int64_t most_blocks = 64;
-struct Blocks {
-  std::array<Words, most_blocks> words{};
-  std::int64_t count = 0;
-};
 
 // Fills `result` two elements a block, starting at the state's position, and moves the position on.
 // `make(blocks, values)` makes both elements of each block.
@@ -110,22 +119,20 @@ void draw_blocks(const Tensor& state, const Tensor& result, const Make& make) {
     T values[2 * most_blocks];
     for (std::int64_t block = begin; block < end; block += most_blocks) {
       some.count = std::min(most_blocks, end - block);
-      for (std::int64_t i = 0; i < some.count; ++i) {
-        some.words[static_cast<std::size_t>(i)] =
-            philox(seed, stream, position + static_cast<std::uint64_t>(block + i));
-      }
+      philox(seed, stream, position + static_cast<std::uint64_t>(block), some);
       make(some, values);
       std::copy_n(values, std::min(2 * some.count, count - 2 * block), out + 2 * block);
     }
   });
 }
 
-// `pair(words)` gives the two elements of one block.
-template <class T, class Pair>
-void draw(const Tensor& state, const Tensor& result, const Pair& pair) {
+// `place(bits)` makes an element of 64 random bits.
+template <class T, class Place>
+void draw(const Tensor& state, const Tensor& result, const Place& place) {
   draw_blocks<T>(state, result, [&](const Blocks& blocks, T* values) {
-    for (std::int64_t i = 0; i < blocks.count; ++i) {
-      std::tie(values[2 * i], values[2 * i + 1]) = pair(blocks.words[static_cast<std::size_t>(i)]);
+    for (std::size_t i = 0; i < most_blocks; ++i) {
+      values[2 * i] = place(blocks.first[i]);
+      values[2 * i + 1] = place(blocks.second[i]);
     }
   });
 }
@@ -145,9 +152,7 @@ Tensor Rng::uniform(const Shape& shape, double low, double high, DType dtype) {
       const T value = from + range * unit<T>(bits);
       return value < until || range == T(0) ? value : from;  // rounding may have reached `high`
     };
-    draw<T>(state_, result, [&](const Words& words) {
-      return std::pair(place(word64(words, 0)), place(word64(words, 1)));
-    });
+    draw<T>(state_, result, place);
   });
   return result;
 }
@@ -164,13 +169,11 @@ Tensor Rng::normal(const Shape& shape, double mean, double deviation, DType dtyp
     draw_blocks<T>(state_, result, [&](const Blocks& blocks, T* values) {
       double radii[most_blocks];
       double angles[most_blocks];
-      const std::int64_t whole = (blocks.count + Batch::size - 1) / Batch::size * Batch::size;
-      for (std::int64_t i = 0; i < whole; ++i) {
-        const Words& words = blocks.words[static_cast<std::size_t>(i)];
-        radii[i] = 1.0 - unit<double>(word64(words, 0));
-        angles[i] = 2.0 * std::numbers::pi * unit<double>(word64(words, 1));
+      for (std::size_t i = 0; i < most_blocks; ++i) {
+        radii[i] = 1.0 - unit<double>(blocks.first[i]);
+        angles[i] = 2.0 * std::numbers::pi * unit<double>(blocks.second[i]);
       }
-      for (std::int64_t i = 0; i < whole; i += Batch::size) {
+      for (std::int64_t i = 0; i < blocks.count; i += Batch::size) {
         const Batch radius =
             deviation * xsimd::sqrt(-2.0 * xsimd::log(Batch::load_unaligned(radii + i)));
         const auto [sine, cosine] = xsimd::sincos(Batch::load_unaligned(angles + i));
@@ -193,9 +196,7 @@ Tensor Rng::integers(const Shape& shape, std::int64_t low, std::int64_t high) {
   const auto place = [=](std::uint64_t bits) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + below(range, bits));
   };
-  draw<std::int64_t>(state_, result, [&](const Words& words) {
-    return std::pair(place(word64(words, 0)), place(word64(words, 1)));
-  });
+  draw<std::int64_t>(state_, result, place);
   return result;
 }
 
@@ -206,9 +207,7 @@ Tensor Rng::permutation(std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) order[i] = i;
   if (count < 2) return result;
   Tensor random({count - 1}, DType::uint64);
-  draw<std::uint64_t>(state_, random, [](const Words& words) {
-    return std::pair(word64(words, 0), word64(words, 1));
-  });
+  draw<std::uint64_t>(state_, random, [](std::uint64_t drawn) { return drawn; });
   const std::uint64_t* const bits = random.data<std::uint64_t>();
   for (std::int64_t i = count - 1; i > 0; --i) {
     const std::uint64_t other = below(static_cast<std::uint64_t>(i + 1), bits[count - 1 - i]);
