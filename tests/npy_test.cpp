@@ -162,6 +162,8 @@ TEST_CASE("types that are no numbers of ours are refused by name") {
   CHECK(contains(type("'\\N{LATIN SMALL LETTER }4'"), "by a name that no key"));
   CHECK(contains(type("'\\N{}f4'"), "by a name that no key"));
   CHECK(contains(type("'\\N f4'"), "broken escape"));
+  // One line, of what every terminal can show.
+  CHECK(contains(type("'\xc3\xa9\xe9\xc2\x9b[1m'"), "'\xc3\xa9??[1m' is an unknown type"));
   CHECK(contains(type("''"), "empty dtype"));
   CHECK(contains(type("3"), "no text"));
   CHECK(contains(type("None"), "no text"));
