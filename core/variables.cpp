@@ -10,14 +10,13 @@ namespace mnemo {
 namespace {
 
 std::string why_not_a_part(std::string_view part) {
-  if (part.empty()) return "has an empty part (at the start, at the end or between two '/')";
+  if (part.empty()) return "has an empty part (at the start, at the end or between two slashes)";
   if (part == "." || part == ".." || part.back() == ':') {  // as in C:/, where it is a drive
     return detail::text("has the part '", part, "'");
   }
   for (std::size_t position = 0; position < part.size();) {
     const auto byte = static_cast<unsigned char>(part[position]);
     if (byte < 0x20 || byte == 0x7F) return "has a control character";
-    if (byte == '\\') return "has a backslash";
     const std::size_t length = detail::utf8_length(part, position);
     if (length == 0) return "is not valid UTF-8";
     position += length;
@@ -49,7 +48,7 @@ std::string why_not_a_name(std::string_view name) {
   if (name == "file" || name == "allow_pickle") return "is an argument of numpy.savez";
   if (name.ends_with(".npy")) return "ends in .npy, which NumPy takes off";
   for (std::size_t start = 0;;) {
-    const std::size_t slash = name.find('/', start);
+    const std::size_t slash = name.find_first_of("/\\", start);
     std::string reason = why_not_a_part(name.substr(start, slash - start));
     if (!reason.empty() || slash == std::string_view::npos) return reason;
     start = slash + 1;

@@ -19,9 +19,9 @@ struct Variable {
 
 /// Why `name` cannot name a variable, or an empty string if it can. Names are paths such as
 /// `generator/up1/weight`: parts joined by '/', none of them empty, "." or "..", or with a colon at
-/// its end, printable UTF-8 without backslash. They become keys of an .npz archive and files of a
-/// folder, so what NumPy or a file system would misread is refused: an ending ".npy", the keys
-/// "file" and "allow_pickle", more than 1024 bytes.
+/// its end, not even where '\\' joins them too; printable UTF-8. They become keys of an .npz archive
+/// and files of a folder, so what NumPy or a file system would misread is refused: an ending ".npy",
+/// the keys "file" and "allow_pickle", more than 1024 bytes.
 std::string why_not_a_name(std::string_view name);
 
 /// An ordered list of named tensors with unique names. The handles share their elements with the

@@ -275,9 +275,9 @@ def problems_of(entry):
         yield f"{s.negative} of {entry.count} elements are negative, which no second moment can be"
     if entry.surplus:
         yield f"{entry.surplus} bytes follow its last element"
-    parts = entry.name.split("/")
-    if entry.name in ("file", "allow_pickle") or entry.name.endswith(".npy") or "\\" in entry.name \
-            or any(part in ("", ".", "..") for part in parts):
+    parts = re.split(r"[/\\]", entry.name)
+    if entry.name in ("file", "allow_pickle") or entry.name.endswith(".npy") \
+            or any(part in ("", ".", "..") or part.endswith(":") for part in parts):
         yield "is a name that mnemo refuses"
 
 

@@ -187,6 +187,14 @@ TEST_CASE("archives of other writers are read") {
     CHECK(equal(read["\xce\xb1"], one_two_three));
     CHECK(equal(read["\xc3\xbc"], four_five));
   }
+  SUBCASE("a backslash in a name stays one, in every form") {
+    const auto path =
+        folder.write("x.npz", Zip().stored("b\\c.npy", vector_file(four_five)).bytes());
+    for (const char* const form : {"y.npz", "run"}) {
+      io::save(folder.path / form, io::read(path));
+      CHECK(equal(io::read(folder.path / form)["b\\c"], four_five));
+    }
+  }
   SUBCASE("names from an archiver that was told to pack the current folder") {
     check_two(folder, Zip()
                           .stored("./", "")
