@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <functional>
 
@@ -200,6 +201,20 @@ TEST_CASE("archives of other writers are read") {
                           .stored("./", "")
                           .stored("./a.npy", vector_file(one_two_three))
                           .stored("./b/c.npy", vector_file(four_five)));
+  }
+  SUBCASE("sizes of all kinds, each with its CRC") {
+    Zip zip;
+    std::vector<std::vector<float>> all;
+    for (std::size_t size = 0; size < 400; ++size) all.emplace_back(size);
+    for (const std::size_t size : {32767, 32768, 32769, 100000}) all.emplace_back(size);
+    for (std::vector<float>& values : all) {
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
+      zip.stored(std::to_string(values.size()) + ".npy", vector_file(values));
+    }
+    const Variables read = io::read_npz(folder.write("x.npz", zip.bytes()));
+    for (const std::vector<float>& values : all) {
+      CHECK(equal(read[std::to_string(values.size())], values));
+    }
   }
   SUBCASE("nothing in it") { CHECK(io::read_npz(folder.write("x.npz", Zip().bytes())).empty()); }
 }
