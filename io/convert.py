@@ -71,18 +71,26 @@ Failure = files.Failure
 # ------------------------------------------------------------------------------------------ names
 
 def under(prefix, tensors):
-    """The same tensors as `prefix/name`."""
-    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+    """The same tensors as `prefix/name`; under "" they are what they are."""
+    return {f"{prefix}/{name}" if prefix else name: tensor for name, tensor in tensors.items()}
 
 
 def below(prefix, tensors):
-    """Those called `prefix/...`, without the prefix. Fails if there are none."""
+    """Those called `prefix/...`, without the prefix. Fails if there are none. Below "" are all."""
+    if not prefix:
+        return dict(tensors)
     start = prefix.rstrip("/") + "/"
     found = {name[len(start):]: tensors[name] for name in tensors if name.startswith(start)}
     if not found:
         groups = sorted({name.split("/")[0] for name in tensors})
         raise Failure(f"no tensor is called {start}...; there are {', '.join(groups) or 'none'}")
     return found
+
+
+def _named(name, state, wanted_for):
+    if name not in state:
+        raise Failure(f"{wanted_for}: no tensor is called {name}" + files.guess(name, list(state)))
+    return as_array(state[name])
 
 
 def as_array(tensor):
@@ -252,17 +260,12 @@ KERAS_WORDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_me
 KERAS_MOMENTS = {"momentum": "exp_avg", "velocity": "exp_avg_sq", "velocity_hat": "max_exp_avg_sq"}
 
 
-def _turn(array, path):
-    """A Keras kernel in mnemo's layout; everything else (also embeddings) is the same in both."""
+def _turn(array, path, back):
+    """A Keras kernel in mnemo's layout, or `back`; all else (also embeddings) is the same in both."""
     if array.ndim < 2 or path.split("/")[-1] == "embeddings":
         return array
-    return array.transpose(array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
-
-
-def _turn_back(array, path):
-    if array.ndim < 2 or path.split("/")[-1] == "embeddings":
-        return array
-    return array.transpose(*range(2, array.ndim), 1, 0)
+    axes = (array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
+    return array.transpose(np.argsort(axes) if back else axes)
 
 
 def _reorder(array, layer, pictures, back):
@@ -284,6 +287,18 @@ def _reorder(array, layer, pictures, back):
     order = order.reshape(channels, height, width).transpose(1, 2, 0).ravel() if back else \
         order.reshape(height, width, channels).transpose(2, 0, 1).ravel()
     return np.take(array, order, axis)
+
+
+def _from_keras(array, path, name, pictures):
+    """The value of the Keras variable `path` of a model as mnemo's tensor `name`."""
+    layer = name.rsplit("/", 1)[0]
+    return _reorder(_turn(as_array(array), path, back=False), layer, pictures or {}, back=False)
+
+
+def _to_keras(array, path, name, pictures):
+    layer = name.rsplit("/", 1)[0]
+    array = _turn(_reorder(array, layer, pictures or {}, back=True), path, back=True)
+    return np.array(array, order="C")
 
 
 def _keras_layers(paths):
@@ -313,26 +328,19 @@ def from_keras(variables, pictures=None):
     What is no tensor differs too: Keras's BatchNormalization has epsilon 1e-3 and momentum 0.99
     where mnemo says 1e-5 and 0.1 (= 1 - 0.9), and keeps the variance divided by n where mnemo and
     PyTorch divide by n - 1."""
-    names = _keras_layers(variables)
-    found = {}
-    for path, name in names.items():
-        array = _turn(as_array(variables[path]), path)
-        found[name] = _reorder(array, name.rsplit("/", 1)[0], pictures or {}, back=False)
-    return found
+    return {name: _from_keras(variables[path], path, name, pictures)
+            for path, name in _keras_layers(variables).items()}
 
 
 def to_keras(state, like, pictures=None):
     """The other way: arrays for the Keras variables `like` (path to anything with a shape)."""
     found = {}
     for path, name in _keras_layers(like).items():
-        if name not in state:
-            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
-        layer = name.rsplit("/", 1)[0]
-        array = _turn_back(_reorder(as_array(state[name]), layer, pictures or {}, back=True), path)
+        array = _to_keras(_named(name, state, path), path, name, pictures)
         if array.shape != tuple(like[path].shape):
             raise Failure(f"{path}: has the shape {list(like[path].shape)}, {name} turned "
                           f"{list(array.shape)}")
-        found[path] = np.array(array, order="C")
+        found[path] = array
     return found
 
 
@@ -365,12 +373,12 @@ def adam_from_keras(variables, model, pictures=None):
     beta2^t)."""
     state = {}
     for path, (name, parameter) in _keras_moments(variables, model).items():
-        array = as_array(variables[path])
         if parameter is None:
-            state[name] = array.astype(np.int64 if name == "step" else np.float64)
+            dtype = np.int64 if name == "step" else np.float64
+            state[name] = as_array(variables[path]).astype(dtype)
         else:
-            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
-            state[name] = _reorder(_turn(array, parameter), layer, pictures or {}, back=False)
+            home = name.split("/", 1)[1]
+            state[name] = _from_keras(variables[path], parameter, home, pictures)
     return state
 
 
@@ -378,14 +386,9 @@ def adam_to_keras(state, like, model, pictures=None):
     """The other way: arrays for the variables `like` of a Keras Adam."""
     found = {}
     for path, (name, parameter) in _keras_moments(like, model).items():
-        if name not in state:
-            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(state)))
-        array = as_array(state[name])
+        found[path] = _named(name, state, path)
         if parameter is not None:
-            layer = name.split("/", 1)[1].rsplit("/", 1)[0]
-            array = _turn_back(_reorder(array, layer, pictures or {}, back=True), parameter)
-            array = np.array(array, order="C")
-        found[path] = array
+            found[path] = _to_keras(found[path], parameter, name.split("/", 1)[1], pictures)
     return found
 
 
@@ -408,9 +411,7 @@ def merged(path, state):
     """The checkpoint at `path` with the tensors of `state` in the place of its own."""
     whole = read(path)
     for name, array in state.items():
-        if name not in whole:
-            raise Failure(f"{path}: no tensor is called {name}" + files.guess(name, list(whole)))
-        there = whole[name]
+        there = _named(name, whole, path)
         if there.shape != array.shape or there.dtype != array.dtype:
             raise Failure(f"{path}: {name} is {there.dtype} {list(there.shape)}, the new one "
                           f"{array.dtype} {list(array.shape)}")
@@ -440,12 +441,15 @@ def save_torch(path, state):
     print(f"{path}: written")
 
 
+def optimizer_of(prefix):
+    return prefix + "_optimizer" if prefix else "optimizer"
+
+
 def command_from_torch(options):
     model = load_torch(options.model, options.trusted)
-    state = under(options.prefix,
-                  model_from_torch(model)) if options.prefix else model_from_torch(model)
+    state = under(options.prefix, model_from_torch(model))
     if options.optimizer:
-        group = (options.prefix + "_" if options.prefix else "") + "optimizer"
+        group = optimizer_of(options.prefix)
         there = read(options.into) if options.into else {}
         found = optimizer_from_torch(load_torch(options.optimizer, options.trusted),
                                      parameter_names(model),
@@ -457,17 +461,16 @@ def command_from_torch(options):
 
 def command_to_torch(options):
     state = read(options.file)
-    model = model_to_torch(below(options.prefix, state) if options.prefix else state)
+    model = model_to_torch(below(options.prefix, state))
     save_torch(options.model, model)
     if options.optimizer:
         if not options.like:
             raise Failure(
                 "--optimizer needs --like: an optimizer's state_dict of the same kind, for the "
                 "options that mnemo's program holds in its code")
-        group = (options.prefix + "_" if options.prefix else "") + "optimizer"
         save_torch(
             options.optimizer,
-            optimizer_to_torch(below(group, state), parameter_names(model),
+            optimizer_to_torch(below(optimizer_of(options.prefix), state), parameter_names(model),
                                load_torch(options.like, options.trusted)))
 
 
@@ -476,13 +479,11 @@ def command_from_safetensors(options):
         state = safetensors_file.read(options.file)
     if not options.keep_names:
         state = model_from_torch(state)
-    write(options.out, under(options.prefix, state) if options.prefix else state)
+    write(options.out, under(options.prefix, state))
 
 
 def command_to_safetensors(options):
-    state = read(options.file)
-    if options.prefix:
-        state = below(options.prefix, state)
+    state = below(options.prefix, read(options.file))
     if not options.keep_names:
         state = {name.replace("/", "."): array for name, array in state.items()}
     with files.told(options.file):
