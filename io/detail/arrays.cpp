@@ -141,7 +141,7 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
 void refuse_equal_names(const StoredArrays& stored) {
   std::vector<std::string_view> names;
   for (const StoredArray& array : stored.arrays) names.push_back(array.name());
-  refuse_equal(std::move(names), text(stored.where, ": there are two arrays"));
+  refuse_equal(names, text(stored.where, ": there are two arrays"));
 }
 
 /// Elements to be read: of one array, a range of bytes.

@@ -1,7 +1,9 @@
 #include "mnemo/io/detail/zip_reader.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/detail/bytes.hpp"
@@ -311,7 +313,7 @@ class Reader {
       by_place.push_back(&member);
       names.push_back(member.name);
     }
-    refuse_equal(std::move(names), text(file_.name(), ": damaged archive: it has two members"));
+    refuse_equal(names, text(file_.name(), ": damaged archive: it has two members"));
     std::sort(by_place.begin(), by_place.end(),
               [](const ZipMember* a, const ZipMember* b) { return a->header < b->header; });
     for (std::size_t i = 1; i < by_place.size(); ++i) {
@@ -338,10 +340,14 @@ bool is_zip(std::uint32_t first_bytes) {
          first_bytes == end64_signature;
 }
 
-void refuse_equal(std::vector<std::string_view> names, const std::string& before) {
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) fail(before, " '", shown(*twice), "'");
+void refuse_equal(const std::vector<std::string_view>& names, const std::string& before) {
+  std::vector<std::pair<std::size_t, std::string_view>> sorted;  // by hashes: faster than by names
+  for (const std::string_view name : names) {
+    sorted.emplace_back(std::hash<std::string_view>()(name), name);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end()) fail(before, " '", shown(twice->second), "'");
 }
 
 ZipDirectory read_zip_directory(const InputFile& file) { return Reader(file).read(); }

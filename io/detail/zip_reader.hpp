@@ -34,7 +34,7 @@ struct ZipDirectory {
 bool is_zip(std::uint32_t first_bytes);
 
 /// Throws Error that ends in the first name that is there twice, after `before`.
-void refuse_equal(std::vector<std::string_view> names, const std::string& before);
+void refuse_equal(const std::vector<std::string_view>& names, const std::string& before);
 
 /// Reads and checks the directory of `file` (PKWARE's APPNOTE.TXT 6.3): one disk, zip64 or not, members
 /// stored or deflated, none encrypted, none overlapping another or the directory. The central directory
