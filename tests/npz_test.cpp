@@ -21,8 +21,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 /// The .npy file of a float32 vector.
 std::string vector_file(const std::vector<float>& values) {
-  std::string data(values.size() * 4, '\0');
-  std::memcpy(data.data(), values.data(), data.size());
+  const std::string data(reinterpret_cast<const char*>(values.data()), values.size() * 4);
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
                        std::to_string(values.size()) + ",), }";
   header.resize(117, ' ');
@@ -35,7 +34,7 @@ const std::vector<float> four_five{4, 5};
 bool equal(const Tensor& tensor, const std::vector<float>& values) {
   return tensor.dtype() == DType::float32 &&
          tensor.shape() == Shape{static_cast<std::int64_t>(values.size())} &&
-         std::memcmp(tensor.raw(), values.data(), tensor.bytes()) == 0;
+         std::equal(values.begin(), values.end(), tensor.data<float>());
 }
 
 std::string refusal(const Folder& folder, const std::string& bytes) {
