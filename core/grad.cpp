@@ -17,40 +17,48 @@ thread_local bool recording_on = true;
 // A node on the way from the outputs to the inputs, and what has flowed into it so far.
 struct Stop {
   const Node* node;
-  bool needed = false;  // leads to an input, or is one
-  Tensor gradient;
+  std::size_t first_edge;  // of as many as the node has inputs
+  bool is_input;
+  bool needed;  // leads to an input, or is one
+  Tensor gradient{};
 };
 
 // From node to position, open addressing. Never iterated: the order of the addresses in it must not
 // show anywhere.
 class NodeIndex {
  public:
+  static constexpr std::int64_t none = -1;
+
   NodeIndex() : slots_(64) {}
 
-  // The position of `node`, or nullptr.
-  std::int64_t* find(const Node* node) {
-    Slot& slot = slot_of(node);
-    return slot.node ? &slot.position : nullptr;
-  }
+  std::int64_t find(const Node* node) { return slot_of(node).position; }
 
-  void insert(const Node* node, std::int64_t position) {
-    if (++count_ * 2 > slots_.size()) grow();
-    slot_of(node) = {node, position};
+  // The position of `node`, to be set if it is `none`. Valid until the next call.
+  std::int64_t& find_or_add(const Node* node) {
+    Slot* slot = &slot_of(node);
+    if (slot->node) return slot->position;
+    if (++count_ * 2 > slots_.size()) {
+      grow();
+      slot = &slot_of(node);
+    }
+    slot->node = node;
+    return slot->position;
   }
 
  private:
   struct Slot {
     const Node* node = nullptr;
-    std::int64_t position = 0;
+    std::int64_t position = none;
   };
 
   // The slot that holds `node`, or the free one where it belongs.
   Slot& slot_of(const Node* node) {
     const std::size_t mask = slots_.size() - 1;
     // Nodes made one after the other lie side by side in memory, and shall here: a large graph
-    // would wait for memory at every look-up otherwise. Regions of 16 MiB are scattered.
-    const std::size_t place = std::bit_cast<std::uintptr_t>(node) >> 4;
-    std::size_t slot = place + ((place >> 20) * 0x9E3779B97F4A7C15u >> 20);
+    // would wait for memory at every look-up otherwise. A node takes more than 128 bytes; regions of
+    // 16 MiB are scattered.
+    const std::size_t place = std::bit_cast<std::uintptr_t>(node) >> 7;
+    std::size_t slot = place + ((place >> 17) * 0x9E3779B97F4A7C15u >> 20);
     while (slots_[slot & mask].node && slots_[slot & mask].node != node) ++slot;
     return slots_[slot & mask];
   }
@@ -67,59 +75,68 @@ class NodeIndex {
   std::size_t count_ = 0;
 };
 
-// The graph below the outputs in an order where each node comes after those it was made from.
+// The graph below the outputs, and an order in which each node comes after those it was made from.
+// Nodes are looked up while it is walked, and never again: in a large graph that is a wait for memory.
 class Route {
  public:
-  void add_input(const Node* node) {
-    if (!inputs_.find(node)) inputs_.insert(node, 0);
-  }
+  void add_input(const Node* node) { inputs_.find_or_add(node) = 0; }
 
   // Depth first with an explicit stack: a chain of a million operations must not overflow the call
   // stack.
   void walk_from(const Node* output) {
     struct Frame {
-      const Node* node;
+      std::int64_t stop;
       std::size_t next_input;
-      bool needed;
     };
     std::vector<Frame> stack;
-    const auto enter = [&](const Node* node) {
-      index_.insert(node, -1);
-      stack.push_back({node, 0, inputs_.find(node) != nullptr});
+    // The position of the stop of `node`, which goes onto the stack if it is new.
+    const auto visit = [&](const Node* node) {
+      std::int64_t& position = index_.find_or_add(node);
+      if (position != NodeIndex::none) return position;
+      position = std::ssize(stops_);
+      const bool is_input = inputs_.find(node) != NodeIndex::none;
+      stops_.push_back({node, edges_.size(), is_input, is_input});
+      edges_.resize(edges_.size() + node->inputs().size(), NodeIndex::none);
+      stack.push_back({position, 0});
+      return position;
     };
-    if (!index_.find(output)) enter(output);
+    visit(output);
     while (!stack.empty()) {
-      Frame& frame = stack.back();
-      if (frame.next_input < frame.node->inputs().size()) {
-        const Node* const below = frame.node->inputs()[frame.next_input++].node.get();
+      const std::int64_t position = stack.back().stop;
+      const Stop& stop = at(position);
+      if (const std::size_t input = stack.back().next_input++; input < stop.node->inputs().size()) {
+        const std::size_t edge = stop.first_edge + input;
+        const Node* const below = stop.node->inputs()[input].node.get();
         if (!below) continue;
-        if (const Stop* const stop = find(below)) {
-          frame.needed |= stop->needed;
-        } else {
-          enter(below);
-        }
+        edges_[edge] = visit(below);
+        at(position).needed |= at(edges_[edge]).needed;
         continue;
       }
-      const Frame done = frame;
+      order_.push_back(position);
       stack.pop_back();
-      *index_.find(done.node) = static_cast<std::int64_t>(stops_.size());
-      stops_.push_back({done.node, done.needed, {}});
-      if (!stack.empty()) stack.back().needed |= done.needed;
+      if (!stack.empty()) at(stack.back().stop).needed |= stop.needed;
     }
   }
 
-  std::vector<Stop>& stops() { return stops_; }
+  const std::vector<std::int64_t>& order() const { return order_; }
+  Stop& at(std::int64_t position) { return stops_[static_cast<std::size_t>(position)]; }
   // The stop of `node`, or nullptr if no output leads to it.
   Stop* find(const Node* node) {
-    const std::int64_t* const position = index_.find(node);
-    return position ? &stops_[static_cast<std::size_t>(*position)] : nullptr;
+    const std::int64_t position = index_.find(node);
+    return position == NodeIndex::none ? nullptr : &at(position);
   }
-  bool is_input(const Node* node) { return inputs_.find(node) != nullptr; }
+  // The stop of what made an input of the stop's node, or nullptr where no gradient is wanted.
+  Stop* below(const Stop& stop, std::size_t input) {
+    const std::int64_t position = edges_[stop.first_edge + input];
+    return position == NodeIndex::none ? nullptr : &at(position);
+  }
 
  private:
   NodeIndex inputs_;
   NodeIndex index_;
-  std::vector<Stop> stops_;
+  std::vector<Stop> stops_;          // in the order in which the walk came to them
+  std::vector<std::int64_t> edges_;  // positions of stops
+  std::vector<std::int64_t> order_;  // the same, in the order in which it left them
 };
 
 // Adds what a rule gave for one input to what has come there before.
@@ -172,13 +189,14 @@ void seed(Route& route, const std::vector<Tensor>& outputs, const GradOptions& o
 }
 
 // Hands the gradient of one node to its rule and passes the results on.
-void pull_through(Route& route, const Node& node, Tensor gradient, bool create_graph,
+void pull_through(Route& route, const Stop& stop, Tensor gradient, bool create_graph,
                   std::vector<std::uint8_t>& flags, std::vector<Tensor>& results) {
+  const Node& node = *stop.node;
   const std::span<const Node::Input> inputs = node.inputs();
   flags.assign(inputs.size(), 0);
   results.assign(inputs.size(), Tensor());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (const Node* below = inputs[i].node.get()) flags[i] = route.find(below)->needed;
+    if (const Stop* const below = route.below(stop, i)) flags[i] = below->needed;
   }
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
   const Tensor watched = detail::watching() ? gradient : Tensor();  // so that no rule writes there
@@ -189,7 +207,7 @@ void pull_through(Route& route, const Node& node, Tensor gradient, bool create_g
   watch.expect_finite(node.name(), back.gradient(), results);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!flags[i] || !results[i].defined()) continue;
-    flow(*route.find(inputs[i].node.get()), std::move(results[i]), node, create_graph);
+    flow(*route.below(stop, i), std::move(results[i]), node, create_graph);
   }
 }
 
@@ -223,12 +241,11 @@ std::vector<Tensor> differentiate(const std::vector<Tensor>& outputs,
   seed(route, outputs, options);
   std::vector<std::uint8_t> flags;
   std::vector<Tensor> results;
-  std::vector<Stop>& stops = route.stops();
-  for (std::size_t i = stops.size(); i-- > 0;) {
-    Stop& stop = stops[i];
+  for (std::size_t i = route.order().size(); i-- > 0;) {
+    Stop& stop = route.at(route.order()[i]);
     if (!stop.needed || stop.node->is_leaf() || !stop.gradient.defined()) continue;
-    Tensor gradient = route.is_input(stop.node) ? stop.gradient : std::move(stop.gradient);
-    pull_through(route, *stop.node, std::move(gradient), options.create_graph, flags, results);
+    Tensor gradient = stop.is_input ? stop.gradient : std::move(stop.gradient);
+    pull_through(route, stop, std::move(gradient), options.create_graph, flags, results);
   }
   std::vector<Tensor> gradients;
   gradients.reserve(inputs.size());
