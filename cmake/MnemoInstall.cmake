@@ -65,18 +65,43 @@ install(FILES ${PROJECT_SOURCE_DIR}/io/checkpoint.py ${PROJECT_SOURCE_DIR}/io/co
               ${PROJECT_SOURCE_DIR}/io/safetensors_file.py
         DESTINATION ${CMAKE_INSTALL_DATADIR}/mnemo/python)
 
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE # where Debian has it of each package
-        DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/libmnemo-dev RENAME copyright)
+# What Debian asks of each package: licence, changes, a manual page of each program.
+set(doc_dir ${CMAKE_INSTALL_DATAROOTDIR}/doc/libmnemo-dev)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${doc_dir} RENAME copyright)
+find_program(MNEMO_GZIP gzip)
+mark_as_advanced(MNEMO_GZIP)
+if(MNEMO_GZIP)
+  string(TIMESTAMP MNEMO_PACKAGE_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
+  foreach(name changelog mnemo-inspect.1)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.in ${PROJECT_BINARY_DIR}/${name} @ONLY)
+    execute_process(COMMAND ${MNEMO_GZIP} -9nc ${PROJECT_BINARY_DIR}/${name}
+                    OUTPUT_FILE ${PROJECT_BINARY_DIR}/${name}.gz COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+  install(FILES ${PROJECT_BINARY_DIR}/changelog.gz DESTINATION ${doc_dir})
+  install(FILES ${PROJECT_BINARY_DIR}/mnemo-inspect.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
+# The libraries at least as new as those that this build has seen.
+set(depends "python3:any" "libstdc++-12-dev | libstdc++-dev")
+foreach(dependency ${MNEMO_DEPENDENCIES})
+  string(REGEX MATCH "[^ ]+$" package ${dependency})
+  execute_process(COMMAND dpkg-query -W -f "\${source:Upstream-Version}" ${package}
+                  OUTPUT_VARIABLE version ERROR_QUIET)
+  if(version)
+    string(APPEND package " (>= ${version})")
+  endif()
+  list(APPEND depends ${package})
+endforeach()
+list(JOIN depends ", " CPACK_DEBIAN_PACKAGE_DEPENDS)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME libmnemo-dev)
 set(CPACK_PACKAGE_VENDOR mnemo)
-set(CPACK_PACKAGE_CONTACT "the mnemo maintainers <mnemo@example.org>")
+set(CPACK_PACKAGE_CONTACT "The mnemo maintainers <mnemo@example.org>") # as in changelog.in
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES OFF) # a static library has nothing to strip but what its user links
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libdeflate-dev, libopenblas-dev, libpng-dev, zlib1g-dev, libstdc++-12-dev | libstdc++-dev")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-numpy")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-matplotlib, pkg-config, cmake")
 set(CPACK_PACKAGE_DESCRIPTION_FILE ${PROJECT_SOURCE_DIR}/cmake/package_description.txt)
