@@ -144,7 +144,8 @@ def parameter_names(state_dict):
 
 def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None, skipped=False):
     """The state of a PyTorch optimizer, kept there by position, under mnemo's names: `step`,
-    `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's. PyTorch counts the
+    `learning_rate`, `exp_avg/up1/weight` and so on; the words are PyTorch's, but for the betas of
+    Adam, `beta1` and `beta2` here. PyTorch counts the
     steps of each parameter, mnemo those that a parameter missed (`skipped/up1/weight`, for Adam):
     an optimizer of mnemo's made with MissingGradient::skip has them (`skipped=True`), another one
     has not; where a parameter did miss steps they are written in any case.
@@ -152,8 +153,8 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None, sk
     `names` are those of the optimizer's parameters in their order. A parameter without state yet
     gets zeros where `shapes` (name to shape) says how large. `step` is for optimizers that count
     none (SGD). `groups` names the parameter groups in their order, "" the one whose rate is plain
-    `learning_rate` in mnemo; without it all groups must have one rate. Fails where positions or
-    shapes do not fit the names."""
+    `learning_rate` in mnemo; without it all groups must have one rate and the same betas. Fails
+    where positions or shapes do not fit the names."""
     positions = _positions(state_dict["param_groups"], names)
     names = [name.replace(".", "/") for name in names]
     shapes = {name.replace(".", "/"): tuple(shape) for name, shape in (shapes or {}).items()}
@@ -171,7 +172,7 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None, sk
                 words += [word] if word not in words else []
     taken = max(steps.values(), default=step)
     state = {"step": np.array(taken, np.int64)}
-    state.update(_rates_from_torch(state_dict["param_groups"], groups))
+    state.update(_numbers_from_torch(state_dict["param_groups"], groups, "exp_avg_sq" in words))
     for word in words:
         for name in names:
             if (word, name) not in found and name not in shapes:
@@ -189,23 +190,26 @@ def optimizer_from_torch(state_dict, names, shapes=None, step=0, groups=None, sk
 
 def optimizer_to_torch(state, names, like, groups=None):
     """The other way: a state_dict for a PyTorch optimizer whose own state_dict is `like`; its
-    options (betas, epsilon, ...) stay, the learning rate and all state are mnemo's. Fails where a
-    parameter has no state or a state no parameter."""
+    options (epsilon, ...) stay, the learning rate, Adam's betas and all state are mnemo's. Fails
+    where a parameter has no state or a state no parameter."""
     positions = _positions(like["param_groups"], names)
     names = [name.replace(".", "/") for name in names]
-    rates = [f"learning_rate/{group}" if group else "learning_rate"
-             for group in groups or [""] * len(like["param_groups"])]
-    if len(rates) != len(like["param_groups"]):
+    groups = groups or [""] * len(like["param_groups"])
+    if len(groups) != len(like["param_groups"]):
         raise Failure(
-            f"the optimizer has {len(like['param_groups'])} groups, {len(rates)} were named")
-    options = [dict(group, lr=float(state[rate]))
-               for group, rate in zip(like["param_groups"], rates)]
+            f"the optimizer has {len(like['param_groups'])} groups, {len(groups)} were named")
+    options = []
+    for options_there, group in zip(like["param_groups"], groups):
+        number = lambda name: float(state[f"{name}/{group}" if group else name])
+        options.append(dict(options_there, lr=number("learning_rate")))
+        if "beta1" in state:
+            options[-1]["betas"] = (number("beta1"), number("beta2"))
 
     place = dict(zip(names, positions))
     made, skipped = {position: {} for position in positions}, {}
     for key in state:
         word, _, name = key.partition("/")
-        if not name or word == "learning_rate":
+        if not name or word in ("learning_rate", "beta1", "beta2"):
             continue
         if name not in place:
             raise Failure(f"{key}: the optimizer has no parameter {name}")
@@ -234,19 +238,21 @@ def _positions(groups, names):
     return positions
 
 
-def _rates_from_torch(param_groups, groups):
-    rates = [float(group["lr"]) for group in param_groups]
+def _numbers_from_torch(param_groups, groups, is_adam):
+    """Learning rates and, of Adam, betas: those of the group "" under the plain names."""
+    values = [tuple(map(float, (group["lr"], *(group.get("betas", ()) if is_adam else ()))))
+              for group in param_groups]
     if groups is None:
-        if len(set(rates)) != 1:
-            raise Failure(f"the groups have different learning rates ({sorted(set(rates))}): name "
-                          "them with `groups`")
-        return {"learning_rate": np.array(rates[0], np.float64)}
-    if len(groups) != len(rates):
-        raise Failure(f"the optimizer has {len(rates)} groups, {len(groups)} were named")
-    named = {f"learning_rate/{group}": np.array(rate, np.float64)
-             for group, rate in zip(groups, rates) if group}
-    plain = dict(zip(groups, rates)).get("", rates[0])
-    return {"learning_rate": np.array(plain, np.float64), **named}
+        if len(set(values)) != 1:
+            raise Failure(f"the groups have different learning rates or betas ({sorted(set(values))}"
+                          "): name them with `groups`")
+        groups = [""] * len(values)
+    if len(groups) != len(values):
+        raise Failure(f"the optimizer has {len(values)} groups, {len(groups)} were named")
+    named = {"": values[0], **dict(zip(groups, values))}
+    return {f"{word}/{group}" if group else word: np.array(value, np.float64)
+            for i, word in enumerate(("learning_rate", "beta1", "beta2")[:len(values[0])])
+            for group, value in ((group, numbers[i]) for group, numbers in named.items())}
 
 
 # ------------------------------------------------------------------------------------------ Keras
@@ -366,11 +372,11 @@ def _keras_moments(variables, model):
     return found
 
 
-def adam_from_keras(variables, model, pictures=None):
+def adam_from_keras(variables, model, pictures=None, betas=(0.9, 0.999)):
     """A Keras Adam's variables (path to array) under mnemo's names; `model` has the paths of the
-    model's variables. Keras adds epsilon before the bias correction, mnemo and PyTorch after it (as
-    in the paper): step number t is the same where epsilon here is the one there / sqrt(1 -
-    beta2^t)."""
+    model's variables; the betas are no variables in Keras. Keras adds epsilon before the bias
+    correction, mnemo and PyTorch after it (as in the paper): step number t is the same where
+    epsilon here is the one there / sqrt(1 - beta2^t)."""
     state = {}
     for path, (name, parameter) in _keras_moments(variables, model).items():
         if parameter is None:
@@ -379,7 +385,7 @@ def adam_from_keras(variables, model, pictures=None):
         else:
             home = name.split("/", 1)[1]
             state[name] = _from_keras(variables[path], parameter, home, pictures)
-    return state
+    return state | {f"beta{i}": np.array(beta, np.float64) for i, beta in enumerate(betas, 1)}
 
 
 def adam_to_keras(state, like, model, pictures=None):

@@ -399,8 +399,8 @@ def parser():
     plot.add_argument("--rows", metavar="N", type=int, default=40, help="at most so many rows of "
                       "histograms (default 40)")
     plot.add_argument("--betas", metavar=("B1", "B2"), type=decay, nargs=2, default=[0.9, 0.999],
-                      help="Adam's, which a checkpoint does not hold, for the correction of its "
-                      "moments (default 0.9 0.999)")
+                      help="Adam's, where a checkpoint made elsewhere does not hold them "
+                      "(default 0.9 0.999)")
     plot.add_argument("--checkpoints", metavar="N", type=int, default=6,
                       help="at most so many checkpoints, spread evenly (default 6)")
     return top

@@ -33,7 +33,7 @@ class Page:
 
     def __init__(self, title, checkpoints, total, losses, pictures, only, rows, betas):
         self.title, self.checkpoints, self.total = title, checkpoints, total
-        self.losses, self.pictures, self.betas = losses, spread(pictures, 2 * ACROSS), betas
+        self.losses, self.pictures = losses, spread(pictures, 2 * ACROSS)
         weights = run.collect(checkpoints, only, betas)
         self.verdict = run.judge(losses, weights)
         if not (weights or losses or pictures):
@@ -148,7 +148,7 @@ class Page:
             self._colour_key(figure, bottom + height)
             left, right = band(figure, bottom, height - 0.3 * inch, 1, 2, left=0.2, gap=0.08,
                                below=0.75)[0]
-            draw_steps(left, stepping, self._colours(), self.betas)
+            draw_steps(left, stepping, self._colours())
             draw_silent(right, stepping)
         return 2.1 + 0.3 * len(stepping), draw
 
@@ -260,7 +260,7 @@ def draw_samples(grid, pictures):
                        fontsize=11)
 
 
-def draw_steps(axes, weights, colours, betas):
+def draw_steps(axes, weights, colours):
     """How far Adam moves each layer, see adam_step; a step is near the learning rate where
     all gradients of an element agree, and near 0 where they are noise."""
     count = len(colours)
@@ -277,8 +277,8 @@ def draw_steps(axes, weights, colours, betas):
     name_rows(axes, weights)
     axes.set_xscale("log")
     axes.set_xlabel("change of an element by one update (in the weight's unit, log scale)\n"
-                    "dot: median; line: 5 to 95 % of the elements; grey: the learning rate\n"
-                    f"bias-corrected for betas {betas[0]:g}, {betas[1]:g} (--betas)", fontsize=9)
+                    "dot: median; line: 5 to 95 % of the elements; grey: the learning rate",
+                    fontsize=9)
     axes.set_title("Effective Adam step per layer", loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
 

@@ -88,9 +88,9 @@ def gather(weight, source, names, at, last, betas):
             return float(source.read(start + name)) if entry and entry.count == 1 else default
         steps = number("step", math.inf) - number("skipped/" + parameter, 0)
         rate = number("learning_rate", math.nan)
+        betas = [number(name, default) for name, default in zip(("beta1", "beta2"), betas)]
         moments = [weight.values[column][at] for column in ("exp_avg", "exp_avg_sq")]
-        # Of a run's first steps the betas decide, which no file holds; they are shown of nothing newer.
-        step = adam_step(*moments, steps, rate, betas) if last or steps >= 10 else None
+        step = adam_step(*moments, steps, rate, betas)
         weight.steps += [None] * (at - len(weight.steps)) + [step]
         weight.rates += [None] * (at - len(weight.rates)) + [rate]
 

@@ -13,8 +13,8 @@ Adam::Adam(const Variables& parameters, const AdamOptions& default_options,
 Adam::Adam(const char* kind, const Variables& parameters, const AdamOptions& default_options,
            const std::vector<Group<AdamOptions>>& groups)
     : OptimizerWith(kind, parameters, default_options, groups) {
-  expect_within("beta1", &AdamOptions::beta1, 0.0, 1.0);
-  expect_within("beta2", &AdamOptions::beta2, 0.0, 1.0);
+  add_number("beta1", &AdamOptions::beta1, 0.0, 1.0);
+  add_number("beta2", &AdamOptions::beta2, 0.0, 1.0);
   expect_within("epsilon", &AdamOptions::epsilon, 0.0, std::numeric_limits<double>::infinity());
   add_moment("exp_avg");
   add_moment("exp_avg_sq");
@@ -26,13 +26,14 @@ template <class T>
 void Adam::descend(Block<T> b) const {
   const AdamOptions& o = options(b.group);
   const auto t = static_cast<double>(b.step);
-  const T beta1 = static_cast<T>(o.beta1);
-  const T beta2 = static_cast<T>(o.beta2);
-  const T rest1 = static_cast<T>(1.0 - o.beta1);
-  const T rest2 = static_cast<T>(1.0 - o.beta2);
+  const double decay1 = number("beta1", b.group), decay2 = number("beta2", b.group);
+  const T beta1 = static_cast<T>(decay1);
+  const T beta2 = static_cast<T>(decay2);
+  const T rest1 = static_cast<T>(1.0 - decay1);
+  const T rest2 = static_cast<T>(1.0 - decay2);
   const T epsilon = static_cast<T>(o.epsilon);
-  const T rate = static_cast<T>(b.learning_rate / (1.0 - std::pow(o.beta1, t)));
-  const T root_inverse = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(o.beta2, t)));
+  const T rate = static_cast<T>(b.learning_rate / (1.0 - std::pow(decay1, t)));
+  const T root_inverse = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(decay2, t)));
   T* __restrict const p = b.parameter;
   const T* __restrict const gradient = b.gradient;
   T* __restrict const m = b.moments[0];

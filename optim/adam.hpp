@@ -23,7 +23,8 @@ struct AdamOptions {
 /// AMSGrad (Reddi, Kale and Kumar 2018): w = max(w, v), and w in the place of v in the last line. As in
 /// PyTorch the maximum is that of v without its correction; the paper has no corrections at all.
 ///
-/// State: `exp_avg/<parameter>` (m), `exp_avg_sq/<parameter>` (v), and with AMSGrad
+/// State: `beta1`, `beta2` (float64, `beta1/<group>` for each group: what a checkpoint holds takes the
+/// place of the options), `exp_avg/<parameter>` (m), `exp_avg_sq/<parameter>` (v), and with AMSGrad
 /// `max_exp_avg_sq/<parameter>` (w).
 class Adam : public OptimizerWith<AdamOptions> {
  public:

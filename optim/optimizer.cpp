@@ -18,8 +18,6 @@ constexpr std::int64_t most_steps = std::int64_t{1} << 53;
 
 using detail::fail;
 
-bool is_rate(double rate) { return rate >= 0.0 && std::isfinite(rate); }
-
 void expect_float(const char* kind, const Variable& parameter) {
   const DType dtype = parameter.tensor.dtype();
   if (dtype == DType::float32 || dtype == DType::float64) return;
@@ -71,14 +69,13 @@ Optimizer::Optimizer(const char* kind, const Variables& parameters, std::vector<
 
   state_.add("step", step_);
   initial_.push_back(0.0);
+  constexpr double unbounded = std::numeric_limits<double>::infinity();
+  std::vector<double> rates;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    constexpr double unbounded = std::numeric_limits<double>::infinity();
-    expect_within("learning_rate", i, groups_[i].learning_rate, 0.0, unbounded);
     expect_within("weight_decay", i, groups_[i].weight_decay, 0.0, unbounded);
-    rates_.push_back(scalar(groups_[i].learning_rate, DType::float64));
-    state_.add(i == 0 ? "learning_rate" : "learning_rate/" + groups_[i].name, rates_.back());
-    initial_.push_back(groups_[i].learning_rate);
+    rates.push_back(groups_[i].learning_rate);
   }
+  add_number("learning_rate", rates, 0.0, unbounded);
 }
 
 std::string Optimizer::of_group(std::size_t group) const {
@@ -113,24 +110,25 @@ void Optimizer::divide_into_groups() {
   }
 }
 
-const Tensor& Optimizer::rate_tensor(std::string_view group) const {
+std::size_t Optimizer::group_of_name(std::string_view name) const {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    if (groups_[i].name == group) return rates_[i];
+    if (groups_[i].name == name) return i;
   }
-  fail(kind_, ": there is no group '", group, "'");
+  fail(kind_, ": there is no group '", name, "'");
 }
 
-void Optimizer::set_learning_rate(double rate, std::string_view group) {
-  const Tensor& tensor = rate_tensor(group);
-  if (!is_rate(rate)) {
-    fail(kind_, ": learning_rate ", rate, " is not a finite number of at least 0");
-  }
-  *tensor.mutable_data<double>() = rate;
+void Optimizer::set_learning_rate(double rate, std::string_view name) {
+  const std::size_t group = group_of_name(name);
+  const Number& rates = numbers_.front();
+  expect_within(rates.name, group, rate, rates.low, rates.high);
+  *rates.values[group].mutable_data<double>() = rate;
 }
 
 Variables Optimizer::learning_rates() const {
   Variables rates;
-  for (std::size_t i = 0; i < groups_.size(); ++i) rates.add(state_[i + 1].name, rates_[i]);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    rates.add(state_[i + 1].name, numbers_.front().values[i]);
+  }
   return rates;
 }
 
@@ -145,6 +143,22 @@ void Optimizer::expect_within(const char* option, std::size_t group, double valu
                               double high) const {
   if (value >= low && value < high) return;
   fail(kind_, ": ", option, of_group(group), " is ", value, ", outside [", low, ", ", high, ")");
+}
+
+void Optimizer::add_number(const char* name, const std::vector<double>& initial, double low,
+                           double high) {
+  Number& number = numbers_.emplace_back(Number{name, low, high, {}});
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    expect_within(name, i, initial[i], low, high);
+    number.values.push_back(scalar(initial[i], DType::float64));
+    state_.add(i == 0 ? name : std::string(name) + "/" + groups_[i].name, number.values.back());
+    initial_.push_back(initial[i]);
+  }
+}
+
+double Optimizer::number(std::string_view name, std::size_t group) const {
+  const auto named = [&](const Number& number) { return number.name == name; };
+  return std::find_if(numbers_.begin(), numbers_.end(), named)->values[group].item();
 }
 
 void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wanted,
@@ -229,12 +243,15 @@ std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradi
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!gradients[i].defined()) continue;
     const std::size_t group = group_of_[i];
-    const double rate = rates_[group].item();
-    if (!is_rate(rate)) {
-      fail(kind_, ": learning_rate", of_group(group), " is ", rate,
-           ", not a finite number of at least 0");
+    for (const auto& [name, low, high, values] : numbers_) {
+      expect_within(name, group, values[group].item(), low, high);
     }
-    jobs.push_back({gradients[i], nullptr, {}, group, rate, updates(i, step)});
+    jobs.push_back({gradients[i],
+                    nullptr,
+                    {},
+                    group,
+                    numbers_.front().values[group].item(),
+                    updates(i, step)});
   }
   // Only now that nothing can fail any more: asking for memory to write counts as a write.
   auto job = jobs.begin();

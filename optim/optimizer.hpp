@@ -48,7 +48,8 @@ struct Block {
 /// What every optimizer has: named parameters, named state, and a step that goes by these names.
 ///
 /// All state is there from the constructor on, as tensors: `step` (int64) counts the steps taken,
-/// `learning_rate` (float64; `learning_rate/<group>` for each group) is read at each step, and each
+/// `learning_rate` (float64; `learning_rate/<group>` for each group) is read at each step, as are, of
+/// Adam, `beta1` and `beta2`, without which its moments cannot be understood; and each
 /// moment has the name of its parameter behind its own, `exp_avg/up1/weight`. Reading, editing, saving
 /// or restoring any of them is the same act as for a weight, and takes effect at the next step.
 ///
@@ -74,7 +75,7 @@ class Optimizer {
   /// without a gradient.
   /// Throws Error, and changes nothing, where a parameter has no gradient (unless told to skip it),
   /// where a gradient belongs to no parameter, where shape or dtype differ, or where `learning_rate`,
-  /// `step` or `skipped` has been set to something that cannot be one.
+  /// `step`, `skipped` or a beta has been set to something that cannot be one.
   std::vector<std::string> step(const Variables& gradients);
 
   /// The short way: one step with the gradients of `loss`, a tensor of one element.
@@ -86,7 +87,9 @@ class Optimizer {
   const Variables& variables() const { return state_; }
 
   /// The learning rate of a group; by default of the parameters that are in none.
-  double learning_rate(std::string_view group = "") const { return rate_tensor(group).item(); }
+  double learning_rate(std::string_view group = "") const {
+    return number("learning_rate", group_of_name(group));
+  }
   /// Throws Error for a negative or non-finite rate.
   void set_learning_rate(double rate, std::string_view group = "");
   /// `learning_rate` and one `learning_rate/<group>` for each group.
@@ -124,6 +127,11 @@ class Optimizer {
   /// Throws Error naming the optimizer, the option and the group unless low <= value < high.
   void expect_within(const char* option, std::size_t group, double value, double low,
                      double high) const;
+  /// Adds a number that every step reads, as `name` and `name/<group>` with the groups' values in
+  /// `initial`; throws Error unless low <= value < high, here and in a step.
+  void add_number(const char* name, const std::vector<double>& initial, double low, double high);
+  /// What the number of that name is at present for a group.
+  double number(std::string_view name, std::size_t group) const;
   /// Adds a moment as `name/<parameter>` for each parameter of the groups that want it, by group, with
   /// every element as `initial` says.
   void add_moment(const std::string& name, const std::vector<bool>& wanted,
@@ -139,10 +147,15 @@ class Optimizer {
 
  private:
   struct Job;
+  struct Number {
+    const char* name;
+    double low, high;
+    std::vector<Tensor> values;  // [group]
+  };
 
   std::string of_group(std::size_t group) const;
   void divide_into_groups();
-  const Tensor& rate_tensor(std::string_view group) const;
+  std::size_t group_of_name(std::string_view name) const;
   bool is_frozen(std::size_t parameter) const;
   std::vector<Tensor> matched(const Variables& gradients) const;
   Tensor checked(std::size_t parameter, const Tensor& gradient) const;
@@ -158,7 +171,7 @@ class Optimizer {
   Variables state_;
   std::vector<double> initial_;  // [state], what reset() restores
   Tensor step_;
-  std::vector<Tensor> rates_;                   // [group]
+  std::vector<Number> numbers_;                 // the first is the learning rate
   std::vector<std::vector<Tensor>> moments_;    // [moment][parameter], undefined where not wanted
   std::vector<Tensor> skipped_;                 // [parameter], likewise
   std::unordered_set<const Storage*> written_;  // by a step; only asked for membership
@@ -185,6 +198,13 @@ class OptimizerWith : public Optimizer {
     for (std::size_t group = 0; group < options_.size(); ++group) {
       expect_within(name, group, options_[group].*option, low, high);
     }
+  }
+
+  using Optimizer::add_number;
+  /// For all groups, as the option of that name says.
+  void add_number(const char* name, double Options::*option, double low, double high) {
+    add_number(name, ask<double>([&](const Options& options) { return options.*option; }), low,
+               high);
   }
 
   using Optimizer::add_moment;

@@ -125,9 +125,10 @@ TEST_CASE("all state is there, named, from the constructor on") {
   CHECK(names(optim::Sgd(parameters, {.momentum = 0.9})) ==
         List{"step", "learning_rate", "momentum_buffer/w"});
   CHECK(names(optim::Adam(parameters, {.amsgrad = true})) ==
-        List{"step", "learning_rate", "exp_avg/w", "exp_avg_sq/w", "max_exp_avg_sq/w"});
+        List{"step", "learning_rate", "beta1", "beta2", "exp_avg/w", "exp_avg_sq/w",
+             "max_exp_avg_sq/w"});
   CHECK(names(optim::Adam(parameters, {.missing_gradient = MissingGradient::skip})) ==
-        List{"step", "learning_rate", "exp_avg/w", "exp_avg_sq/w", "skipped/w"});
+        List{"step", "learning_rate", "beta1", "beta2", "exp_avg/w", "exp_avg_sq/w", "skipped/w"});
   CHECK(names(optim::RmsProp(parameters, {.momentum = 0.5, .centered = true})) ==
         List{"step", "learning_rate", "square_avg/w", "grad_avg/w", "momentum_buffer/w"});
   CHECK(names(optim::Adagrad(parameters)) == List{"step", "learning_rate", "sum/w"});
@@ -330,6 +331,34 @@ TEST_CASE("a step that fails changes nothing and says why") {
   *state.at("skipped/first/bias").mutable_data<std::int64_t>() = 2;
   fails_with("Adam: 'skipped/first/bias' is 2 at step 2; it must be at least 0 and less",
              gradients);
+}
+
+TEST_CASE("Adam's betas are states of each group, which a step reads") {
+  const auto parameter = [] {
+    return from_values(std::vector<double>{0.5}, {1}).set_requires_grad();
+  };
+  const Tensor w = parameter(), v = parameter();
+  optim::Adam adam({{"w", w}, {"v", v}}, {.learning_rate = 0.1},
+                   {{"fast", {"v"}, {.learning_rate = 0.1, .beta1 = 0.25}}});
+  CHECK(adam.variables().at("beta1").item() == 0.9);
+  CHECK(adam.variables().at("beta1/fast").item() == 0.25);
+  CHECK(adam.variables().at("beta2/fast").item() == 0.999);
+  adam.variables().at("beta1").fill(0.75);
+  adam.variables().at("beta2/fast").fill(0.5);
+  const Variables gradients{{"w", from_values(std::vector<double>{2.0}, {1})},
+                            {"v", from_values(std::vector<double>{-4.0}, {1})}};
+  adam.step(gradients);
+  CHECK(adam.variables().at("exp_avg/w").item() == 0.5);     // (1 - 0.75) 2
+  CHECK(adam.variables().at("exp_avg/v").item() == -3.0);    // (1 - 0.25) (-4)
+  CHECK(adam.variables().at("exp_avg_sq/v").item() == 8.0);  // (1 - 0.5) 16
+  CHECK(v.item() == doctest::Approx(0.6));  // a first step is the learning rate, whatever the betas
+
+  adam.variables().at("beta2/fast").fill(1.0);
+  CHECK(error_of([&] { adam.step(gradients); }) ==
+        "Adam: beta2 of group 'fast' is 1, outside [0, 1)");
+  CHECK(adam.steps() == 1);
+  adam.reset("beta2/*");
+  CHECK(adam.variables().at("beta2/fast").item() == 0.999);
 }
 
 TEST_CASE("parameters and options that cannot be are refused") {

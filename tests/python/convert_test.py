@@ -50,6 +50,8 @@ def checkpoint(step=5, kind="float64"):
             state[f"{network}_optimizer/step"] = np.array(step)
             state[f"{network}_optimizer/learning_rate"] = np.array(
                 float(file["options/learning_rate"]))
+            for beta in ("beta1", "beta2"):
+                state[f"{network}_optimizer/{beta}"] = np.array(float(file[f"options/{beta}"]))
     return state
 
 
@@ -85,7 +87,7 @@ class Names(unittest.TestCase):
     def test_an_optimizer_there_and_back(self):
         state = convert.optimizer_from_torch(adam_state(), NAMES)
         self.assertEqual(list(state), [
-            "step", "learning_rate", "exp_avg/up1/weight", "exp_avg/up1/bias",
+            "step", "learning_rate", "beta1", "beta2", "exp_avg/up1/weight", "exp_avg/up1/bias",
             "exp_avg_sq/up1/weight", "exp_avg_sq/up1/bias"])
         counted = convert.optimizer_from_torch(adam_state(), NAMES, skipped=True)
         self.assertEqual(sorted(set(counted) - set(state)),
@@ -97,10 +99,11 @@ class Names(unittest.TestCase):
                          (np.float64, 0.01))
         np.testing.assert_array_equal(state["exp_avg_sq/up1/bias"], np.full(3, 1.25))
 
-        state["learning_rate"] = np.array(0.5)
+        self.assertEqual((float(state["beta1"]), float(state["beta2"])), (0.5, 0.999))
+        state["learning_rate"], state["beta1"] = np.array(0.5), np.array(0.25)
         back = convert.optimizer_to_torch(state, NAMES, like=adam_state(step=0))
         self.assertEqual(back["param_groups"][0]["lr"], 0.5)
-        self.assertEqual(back["param_groups"][0]["betas"], (0.5, 0.999))
+        self.assertEqual(back["param_groups"][0]["betas"], (0.25, 0.999))
         for position in (0, 1):
             equal(self, back["state"][position], adam_state()["state"][position])
 
@@ -131,13 +134,16 @@ class Names(unittest.TestCase):
 
     def test_groups_with_rates_of_their_own(self):
         torch_state = adam_state()
-        torch_state["param_groups"] = [{"lr": 0.1, "params": [0]}, {"lr": 0.2, "params": [1]}]
+        torch_state["param_groups"] = [{"lr": 0.1, "betas": (0.9, 0.999), "params": [0]},
+                                       {"lr": 0.2, "betas": (0.5, 0.999), "params": [1]}]
         state = convert.optimizer_from_torch(torch_state, NAMES, groups=["", "biases"])
         self.assertEqual((float(state["learning_rate"]), float(state["learning_rate/biases"])),
                          (0.1, 0.2))
+        self.assertEqual((float(state["beta1"]), float(state["beta1/biases"])), (0.9, 0.5))
         state["learning_rate/biases"] = np.array(0.3)
         back = convert.optimizer_to_torch(state, NAMES, torch_state, groups=["", "biases"])
         self.assertEqual([group["lr"] for group in back["param_groups"]], [0.1, 0.3])
+        self.assertEqual([group["betas"][0] for group in back["param_groups"]], [0.9, 0.5])
 
     def test_what_does_not_fit_is_told(self):
         fails = lambda text: self.assertRaisesRegex(convert.Failure, text)
@@ -214,7 +220,8 @@ class KerasNames(unittest.TestCase):
             for i, word in enumerate(("momentum", "velocity")):
                 optimizer[f"adam/{path.replace('/', '_')}_{word}"] = numbered({"": shape})[""] + i
         state = convert.adam_from_keras(optimizer, KERAS, PICTURES)
-        self.assertEqual((int(state["step"]), float(state["learning_rate"])), (7, 0.25))
+        self.assertEqual([float(state[name]) for name in ("step", "learning_rate", "beta1", "beta2")],
+                         [7, 0.25, 0.9, 0.999])
         self.assertEqual((state["step"].dtype, state["learning_rate"].dtype),
                          (np.int64, np.float64))
         weights = convert.from_keras(numbered(KERAS), PICTURES)

@@ -87,6 +87,20 @@ class Plotting(InFolder):
             file.write(b"no picture")
         self.plot(folder)
 
+    def test_the_betas_of_the_file_come_before_those_that_are_told(self):
+        state, name = training_state(5, 5), "exp_avg/up1/weight"
+        first = state[f"generator_optimizer/{name}"].ravel().astype(float)
+        second = state["generator_optimizer/exp_avg_sq/up1/weight"].ravel().astype(float)
+        steps, rate = (float(state[f"generator_optimizer/{n}"]) for n in ("step", "learning_rate"))
+
+        def drawn():
+            source = TOOL.beside("checkpoint").Source(self.save("step_5.npz", state))
+            return RUN.collect([(5, source)], ["generator/up1/weight"], (0.9, 0.999))[0].steps[0]
+        np.testing.assert_array_equal(drawn(), RUN.adam_step(first, second, steps, rate, (0.9, 0.999)))
+        state["generator_optimizer/beta1"] = np.array(0.0)
+        state["generator_optimizer/beta2"] = np.array(0.9)
+        np.testing.assert_array_equal(drawn(), RUN.adam_step(first, second, steps, rate, (0.0, 0.9)))
+
     def test_refusals(self):
         first = self.save("step_1.npz", training_state())
         self.refused("plot", first, "-o", self.path("x.jpeg"))
