@@ -46,6 +46,7 @@ from importlib import util
 _HERE = os.path.dirname(os.path.realpath(__file__))
 if __name__ == "__main__":  # inspect.py lies here too and must not hide the standard module
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != _HERE]
+    sys.dont_write_bytecode = True  # as in inspect.py
 
 try:
     import numpy as np

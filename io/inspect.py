@@ -21,6 +21,7 @@ def _elsewhere():
 
 if __name__ == "__main__":
     sys.path[:] = _elsewhere()
+    sys.dont_write_bytecode = True  # no files beside an installed program that no package owns
 elif __name__ == "inspect":
     _search_path = sys.path[:]
     sys.path[:] = _elsewhere()

@@ -77,7 +77,9 @@ def gather(weight, source, names, at, last, betas):
         series += [None] * (at - len(series)) + [sample]
         if last:
             weight.nonfinite += int(flat.size - np.count_nonzero(np.isfinite(flat)))
-            if column == "exp_avg":
+            # A bias may have no gradient where its unit lives: a critic's that is added to real
+            # and generated samples alike.
+            if column == "exp_avg" and array.ndim > 1:
                 weight.silent = silent_slices(array)
     if "exp_avg" in names and "exp_avg_sq" in names:
         optimizer, _, parameter = split_name(names["exp_avg"])
@@ -142,8 +144,8 @@ def judge(losses, weights):
     if dead:
         verdict.reasons.append("no gradient reaches " + ", ".join(dead[:3])
                                + (f" and {len(dead) - 3} more" if len(dead) > 3 else ""))
-        verdict.bad = verdict.bad or verdict.bad is None
-        verdict.headline = verdict.headline or "Some units are dead"
+        if verdict.headline in ("", "No alarm"):
+            verdict.bad, verdict.headline = True, "Some units are dead"
     if losses and losses["damaged"]:
         verdict.reasons.append(f"{losses['damaged']} damaged lines in the table of losses")
     return verdict
@@ -205,18 +207,23 @@ def by_game(key, steps, discriminator, generator, columns):
     right = math.exp(-level / 2)
     reason = (f"{discriminator} over the last tenth: {level:.3g} (one that only guesses: 2 ln 2 = "
               f"1.39); it gives the right answer a probability of {percent(right)}")
+    taken = math.exp(-against)
     other = (f"{generator} over the last tenth: {against:.3g}; it gives a generated sample a "
-             f"probability of {percent(math.exp(-against))} of being real")
+             f"probability of {percent(taken)} of being real")
+    window = min(10, len(loss))
+    smooth = np.convolve(loss, np.full(window, 1 / window), "valid")
+    advice = "try a lower learning rate of the discriminator, or a higher one of the generator"
     if level < 0.1:
-        smooth = np.convolve(loss, np.full(min(10, len(loss)), 1 / min(10, len(loss))), "valid")
         above = np.nonzero(smooth >= 0.1)[0]
         since = steps[min(above[-1] + 1, len(smooth) - 1)] if len(above) else steps[0]
         return Verdict(True, "The discriminator has won: the generator learns little or nothing",
-                       reason, other, f"so it has been since {key} {since:g}",
-                       "try a lower learning rate of the discriminator, or a higher one of the "
-                       "generator")
-    if level < 0.3:
-        return Verdict(True, "The discriminator is far ahead", reason, other)
+                       reason, other, f"so it has been since {key} {since:g}", advice)
+    won = steps[window - 1:][smooth < 0.1]
+    past = [f"it had won at {key} {won[0]:g} to {won[-1]:g} ({discriminator} below 0.1)"] if len(won) \
+        else []
+    if level < 0.3 or taken < 0.15:
+        return Verdict(True, "The discriminator is far ahead: it takes few generated samples for "
+                       "real", reason, other, *past, advice)
     worst = float(np.percentile(loss[-(len(loss) // 3 or 1):], 95))
     if len(loss) >= 30 and worst > 2 * GUESSING:
         return Verdict(True, "Unstable: the discriminator is sure at times, badly wrong at others",

@@ -6,6 +6,7 @@ Works in the current folder. The build in DIR must be complete.
 """
 import argparse
 import glob
+import gzip
 import os
 import re
 import shlex
@@ -160,8 +161,16 @@ class Consumer(unittest.TestCase):
         (package,) = glob.glob(f"{directory}/libmnemo-dev_*.deb")
         fields = run("dpkg-deb", "--field", package)
         self.assertRegex(fields, r"(?m)^Package: libmnemo-dev$")
-        self.assertRegex(fields, r"(?m)^Depends: .*libopenblas-dev")
+        self.assertRegex(fields, r"(?m)^Depends: .*python3.*libopenblas-dev \(>= [0-9]")
         run("dpkg-deb", "-x", package, f"{directory}/root")
+        share = f"{directory}/root/usr/share"
+        with gzip.open(f"{share}/doc/libmnemo-dev/changelog.gz", "rt") as file:
+            self.assertRegex(file.readline(), r"^libmnemo-dev \([0-9.]+\) ")
+        with gzip.open(f"{share}/man/man1/mnemo-inspect.1.gz", "rt") as file:
+            page = file.read()
+        helped = run(sys.executable, os.path.join(options.source, "io/inspect.py"), "--help")
+        for command in re.findall(r"(?m)^    (\w+) ", helped):
+            self.assertIn(f"mnemo-inspect {command} ", page)
         self.assert_trained(build_with_cmake("by_package",
                                              f"-DCMAKE_PREFIX_PATH={directory}/root/usr"))
 

@@ -130,11 +130,13 @@ class Judging(unittest.TestCase):
         self.expect(self.verdict([1.4] * 50 + [0.02] * 50, [0.7] * 50 + [8.0] * 50), True,
                     "has won", "last tenth: 0.02", "99.005 %", "since step 51", "0.034 % of being real")
         self.expect(self.verdict([1.4] * 50 + [0.2] * 50, [0.7] * 100), True, "far ahead")
+        self.expect(self.verdict([1.4] * 20 + [0.01] * 30 + [0.8] * 50, [0.7] * 50 + [2.6] * 50), True,
+                    "far ahead", "7.4 % of being real", "won at step 30 to 51", "lower learning rate")
         self.expect(self.verdict([1.4] * 50 + [0.8] * 50, [0.7] * 50 + [1.5] * 50), False,
                     "Balanced", "67.0 %")
         self.expect(self.verdict([1.39] * 100, [0.69] * 100), None, "only guesses")
         self.expect(self.verdict([0.01] * 50 + [0.8] * 50, [1.0] * 100), False, "Balanced")
-        self.expect(self.verdict([0.5] * 90 + [5.0, 0.5, 0.5] * 10, [3.0] * 120), True, "Unstable",
+        self.expect(self.verdict([0.5] * 90 + [5.0, 0.5, 0.5] * 10, [1.5] * 120), True, "Unstable",
                     "above 5")
         self.expect(self.verdict([0.01], [1.0], damaged=2), True, "has won", "2 damaged lines")
 
@@ -155,6 +157,8 @@ class Judging(unittest.TestCase):
         weight.silent = [(0, 1, 64), (1, 7, 64)]
         self.expect(self.verdict([0.9] * 9, [1.0] * 9, [weight]), False, "Balanced",
                     "7 of 64 slices of net/up1 (axis 1)")
+        alone = RUN.judge({"damaged": 0, "columns": {"step": [1, 2], "distance": [2.0, 1.0]}}, [weight])
+        self.expect(alone, True, "Some units are dead", "7 of 64 slices")
         weight.nonfinite = 3
         self.expect(self.verdict([0.9] * 9, [1.0] * 9, [weight]), True, "diverged",
                     "net/up1: 3 elements not finite")
