@@ -82,6 +82,7 @@ def check(command):
     elif first.startswith("build/release/examples/"):
         example(words)
     elif first.endswith(".py"):
+        assert os.access(ROOT / first, os.X_OK), command
         run(sys.executable, "-B", ROOT / first, *words[1:])
     elif first.startswith(".ci/"):
         assert os.access(ROOT / first, os.X_OK), command
