@@ -34,9 +34,9 @@ struct SaveOptions {
 /// Missing folders are created. Equal variables give equal bytes.
 ///
 /// Throws Error that names the file, with the older file as it was, if writing fails (a full disk, a
-/// folder that may not be written), the ending is another one, or a folder of that name holds anything
-/// but .npy files. Only where the very last step fails, the flush of the folder's list of files, is the
-/// new one in place already; the message says so.
+/// folder that may not be written), the ending is another one, an archive would have more than 131 072
+/// members, or a folder of that name holds anything but .npy files. Only where the very last step fails,
+/// the flush of the folder's list of files, is the new one in place already; the message says so.
 void save(const std::filesystem::path& path, const Variables& variables,
           const SaveOptions& options = {});
 

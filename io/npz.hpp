@@ -18,7 +18,8 @@ enum class Compression {
 /// Members that are no arrays are left out.
 ///
 /// Throws Error that names file and member if anything is damaged, overlaps, is encrypted, repeated, of a
-/// type that `read_npy` refuses, or has a name that Variables cannot hold.
+/// type that `read_npy` refuses, or has a name that Variables cannot hold, and for more than 131 072
+/// members.
 Variables read_npz(const std::filesystem::path& path, Float16 float16 = Float16::to_float32);
 
 /// Writes `variables` as an .npz archive that numpy.load opens without pickle. Equal variables give equal
