@@ -45,6 +45,9 @@ def example(words):
     """Runs an example on generated data for a few steps."""
     program = BUILD / "examples" / words[0].rsplit("/", 1)[1]
     arguments, known = words[1:], run(program, "--help") if words[0][-9:] != "/fit_line" else ""
+    if "--epochs" in arguments:  # steps take their place
+        at = arguments.index("--epochs")
+        arguments = [*arguments[:at], *arguments[at + 2:]]
     for option, value in (("--data", "synthetic"), ("--steps", "4" if "--resume" in words else "2")):
         if option in known and option not in arguments:
             arguments = [*arguments, option, value]
