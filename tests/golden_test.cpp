@@ -12,12 +12,6 @@
 
 using namespace mnemo;
 
-Variables golden::read(const std::string& name) {
-  const char* folder = std::getenv("MNEMO_TESTS_DIR");
-  REQUIRE_MESSAGE(folder, "MNEMO_TESTS_DIR is not set: run this through ctest");
-  return io::read(std::string(folder) + "/golden/" + name + ".npz");
-}
-
 namespace {
 
 /// The first parts of the names in `file`: its cases.

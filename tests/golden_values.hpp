@@ -2,11 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <string>
 
+#include "from_ctest.hpp"
 #include "mnemo/core/tensor.hpp"
 #include "mnemo/core/variables.hpp"
+#include "mnemo/io/checkpoint.hpp"
 
 namespace golden {
 
@@ -15,7 +16,9 @@ using mnemo::Tensor;
 using mnemo::Variables;
 
 /// tests/golden/<name>.npz: written by independent programs, see generate.py and record_dcgan.py.
-Variables read(const std::string& name);
+inline Variables read(const std::string& name) {
+  return mnemo::io::read(from_ctest("MNEMO_TESTS_DIR") + "/golden/" + name + ".npz");
+}
 
 /// What the file holds as `prefix/name`, in `dtype`.
 inline Tensor get(const Variables& file, const std::string& name, DType dtype) {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -11,6 +10,7 @@
 #include <sstream>
 
 #include "errors.hpp"
+#include "from_ctest.hpp"
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/batch_norm.hpp"
 #include "mnemo/core/check_gradients.hpp"
@@ -488,7 +488,7 @@ const std::set<std::string> not_differentiable = {
 
 std::set<std::string> declared_functions() {
   const std::filesystem::path core =
-      std::filesystem::path(std::getenv("MNEMO_TESTS_DIR")).parent_path() / "core";
+      std::filesystem::path(from_ctest("MNEMO_TESTS_DIR")).parent_path() / "core";
   const std::regex declaration(
       R"((?:^|\n) *(?:inline )?(?:Tensor|std::vector<Tensor>|BatchNormResult) (operator *[^ (]+|\w+)\()");
   std::set<std::string> names;

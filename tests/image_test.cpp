@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "from_ctest.hpp"
 #include "io_files.hpp"
 #include "mnemo/core/creation.hpp"
 #include "mnemo/io/batches.hpp"
@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 /// Written by Pillow, with what it reads from them: golden/record_images.py.
 fs::path golden(const std::string& name) {
-  return fs::path(std::getenv("MNEMO_TESTS_DIR")) / "golden" / "images" / name;
+  return fs::path(from_ctest("MNEMO_TESTS_DIR")) / "golden" / "images" / name;
 }
 
 bool equal(const Tensor& a, const Tensor& b) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "from_ctest.hpp"
 #include "mnemo/core/error.hpp"
 
 namespace io_files {
@@ -52,13 +53,11 @@ inline std::string bytes_of(const std::filesystem::path& path) {
 
 /// Runs a Python program that has NumPy as `np`; its working folder is `folder`.
 inline void python(const Folder& folder, const std::string& program) {
-  const char* const interpreter = std::getenv("MNEMO_PYTHON");
-  REQUIRE_MESSAGE(interpreter != nullptr, "MNEMO_PYTHON is not set: run through ctest");
   const auto script = folder.path / "program.py";
   std::ofstream(script) << "import io, os, struct, sys, zipfile, zlib\nimport numpy as np\n"
                         << program;
   const std::string command =
-      "cd '" + folder.path.string() + "' && '" + interpreter + "' -B program.py";
+      "cd '" + folder.path.string() + "' && '" + from_ctest("MNEMO_PYTHON") + "' -B program.py";
   REQUIRE(std::system(command.c_str()) == 0);
   std::filesystem::remove(script);
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "from_ctest.hpp"
 #include "golden_values.hpp"
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/grad.hpp"
@@ -46,8 +47,9 @@ nn::Sequential make_network() {
 
 TEST_CASE("mnemo goes on from Keras's weights and Adam: same outputs, same next step") {
   const std::string convert = "/python/keras_to_mnemo.py'";
-  const std::string python = std::getenv("MNEMO_PYTHON");
-  REQUIRE(std::system((python + " -B '" + std::getenv("MNEMO_TESTS_DIR") + convert).c_str()) == 0);
+  REQUIRE(std::system(("'" + from_ctest("MNEMO_PYTHON") + "' -B '" + from_ctest("MNEMO_TESTS_DIR") +
+                       convert)
+                          .c_str()) == 0);
   const Variables after = io::read("keras_after.npz");
   const double steps = after.at("adam/step").item();
 

@@ -28,12 +28,6 @@
 using namespace mnemo;
 using nn::Module;
 
-Variables golden::read(const std::string& name) {
-  const char* folder = std::getenv("MNEMO_TESTS_DIR");
-  REQUIRE_MESSAGE(folder, "MNEMO_TESTS_DIR is not set: run this through ctest");
-  return io::read(std::string(folder) + "/golden/" + name + ".npz");
-}
-
 namespace {
 
 constexpr DType f32 = DType::float32, f64 = DType::float64;

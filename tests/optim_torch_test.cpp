@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "from_ctest.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/io/npz.hpp"
 #include "mnemo/optim/adagrad.hpp"
@@ -23,7 +23,7 @@ namespace {
 
 const Variables& recorded() {
   static const Variables file =
-      io::read_npz(std::string(std::getenv("MNEMO_TESTS_DIR")) + "/golden/optim_torch.npz");
+      io::read_npz(from_ctest("MNEMO_TESTS_DIR") + "/golden/optim_torch.npz");
   return file;
 }
 

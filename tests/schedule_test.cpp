@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "from_ctest.hpp"
 #include "mnemo/io/npz.hpp"
 #include "mnemo/optim/schedule.hpp"
 #include "mnemo/optim/sgd.hpp"
@@ -34,7 +34,7 @@ struct TwoGroups {
 
 const Variables& recorded() {
   static const Variables file =
-      io::read_npz(std::string(std::getenv("MNEMO_TESTS_DIR")) + "/golden/schedules_torch.npz");
+      io::read_npz(from_ctest("MNEMO_TESTS_DIR") + "/golden/schedules_torch.npz");
   return file;
 }
 
