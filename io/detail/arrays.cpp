@@ -54,16 +54,23 @@ bool read_header(StoredArray& array, HeaderReader& reader, const InputFile& file
   };
   std::span<const std::byte> bytes = first(std::min<std::uint64_t>(size, 256));
   if (!is_npy(bytes)) return false;
-  const std::string where = array.where();
-  const std::size_t needed = npy_header_size(bytes, where);
-  if (needed > size) fail(where, ": ends within the header; it is truncated");
+  // There may be many arrays: where this one is is told only where something is wrong.
+  const auto parsed = [&](const auto& parse) {
+    try {
+      return parse(bytes);
+    } catch (const Error& error) {
+      fail(array.where(), ": ", error.what());
+    }
+  };
+  const std::size_t needed = parsed(npy_header_size);
+  if (needed > size) fail(array.where(), ": ends within the header; it is truncated");
   if (needed > bytes.size()) bytes = first(needed);
   bytes = bytes.first(needed);
-  array.header = parse_npy_header(bytes, where);
+  array.header = parsed(parse_npy_header);
   array.header_crc = crc32(bytes);
   const std::uint64_t data = size - array.header.header_bytes;
   if (data != array.header.data_bytes) {
-    fail(where, ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
+    fail(array.where(), ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
          array.header.data_bytes, " bytes, but ", data, " follow the header; it is ",
          data < array.header.data_bytes ? "truncated" : "too long");
   }

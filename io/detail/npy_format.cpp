@@ -98,12 +98,11 @@ std::string_view refused_kind(std::string_view name) {
   }
 }
 
-void read_descr(const Literal& literal, NpyHeader& header, const std::string& where) {
+void read_descr(const Literal& literal, NpyHeader& header) {
   const std::string* const text = literal.as<std::string>();
   if (!text) {
     const bool fields = literal.as<Literal::List>() || literal.as<Literal::Dict>();
-    fail(where, ": the dtype is ",
-         fields || literal.as<Literal::Tuple>() ? "a structured type" : "no text",
+    fail("the dtype is ", fields || literal.as<Literal::Tuple>() ? "a structured type" : "no text",
          "; only bool, integers, float16, float32 and float64 can be read");
   }
   std::string_view name = *text;
@@ -113,19 +112,18 @@ void read_descr(const Literal& literal, NpyHeader& header, const std::string& wh
   if (has_order) name.remove_prefix(1);
   const std::optional<DType> dtype = find_type(std::string(name), has_order);
   if (!dtype) {
-    fail(where, ": the dtype '", shown(*text), "' is ", refused_kind(name),
+    fail("the dtype '", shown(*text), "' is ", refused_kind(name),
          "; only bool, integers, float16, float32 and float64 can be read");
   }
   header.dtype = *dtype;
   header.swapped = order == '>' && item_size(*dtype) > 1;
 }
 
-void read_shape(const Literal& literal, NpyHeader& header, const std::string& where) {
+void read_shape(const Literal& literal, NpyHeader& header) {
   const auto* const tuple = literal.as<Literal::Tuple>();
-  if (!tuple) fail(where, ": the shape is no tuple");
+  if (!tuple) fail("the shape is no tuple");
   if (tuple->items.size() > most_axes_read) {
-    fail(where, ": the shape has ", tuple->items.size(), " axes; at most ", most_axes_read,
-         " can be read");
+    fail("the shape has ", tuple->items.size(), " axes; at most ", most_axes_read, " can be read");
   }
   header.shape = Shape(tuple->items.size(), 0);
   bool empty = false;
@@ -134,13 +132,13 @@ void read_shape(const Literal& literal, NpyHeader& header, const std::string& wh
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   for (std::size_t axis = 0; axis < tuple->items.size(); ++axis) {
     const auto* const length = tuple->items[axis].as<Literal::Integer>();
-    if (!length) fail(where, ": the shape's length ", axis, " is no integer");
+    if (!length) fail("the shape's length ", axis, " is no integer");
     if (!length->overflow && length->value < 0) {
-      fail(where, ": the shape has the negative length ", length->value);
+      fail("the shape has the negative length ", length->value);
     }
     const auto count = static_cast<std::uint64_t>(length->value);
     if (length->overflow || (count != 0 && bytes > most / count)) {
-      fail(where, ": the shape is too large for any memory");
+      fail("the shape is too large for any memory");
     }
     empty |= count == 0;
     if (count != 0) bytes *= count;
@@ -200,16 +198,15 @@ bool is_npy(std::span<const std::byte> start) {
   return start.size() >= magic.size() && std::memcmp(start.data(), magic.data(), magic.size()) == 0;
 }
 
-std::size_t npy_header_size(std::span<const std::byte> start, const std::string& where) {
-  if (!is_npy(start)) fail(where, ": no .npy file (it does not begin with NumPy's magic bytes)");
+std::size_t npy_header_size(std::span<const std::byte> start) {
   const auto need = [&](std::size_t count) {
-    if (start.size() < count) fail(where, ": ends within the header; it is truncated");
+    if (start.size() < count) fail("ends within the header; it is truncated");
   };
   need(10);
   const unsigned major = byte(start, 6);
   const unsigned minor = byte(start, 7);
   if (major < 1 || major > 3 || minor != 0) {
-    fail(where, ": .npy version ", major, ".", minor, "; only 1.0, 2.0 and 3.0 can be read");
+    fail(".npy version ", major, ".", minor, "; only 1.0, 2.0 and 3.0 can be read");
   }
   std::size_t length = byte(start, 8) | byte(start, 9) << 8;
   if (major == 1) return 10 + length;
@@ -217,20 +214,19 @@ std::size_t npy_header_size(std::span<const std::byte> start, const std::string&
   length |= static_cast<std::size_t>(byte(start, 10)) << 16;
   length |= static_cast<std::size_t>(byte(start, 11)) << 24;
   if (length > npy_most_header_bytes) {
-    fail(where, ": a header of ", length, " bytes; at most ", npy_most_header_bytes,
-         " can be read");
+    fail("a header of ", length, " bytes; at most ", npy_most_header_bytes, " can be read");
   }
   return 12 + length;
 }
 
-NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& where) {
-  const std::size_t size = npy_header_size(bytes, where);
-  if (bytes.size() < size) fail(where, ": ends within the header; it is truncated");
+NpyHeader parse_npy_header(std::span<const std::byte> bytes) {
+  const std::size_t size = npy_header_size(bytes);
+  if (bytes.size() < size) fail("ends within the header; it is truncated");
   const std::size_t start = byte(bytes, 6) == 1 ? 10 : 12;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + start, size - start);
-  const Literal literal = parse_literal(text, where);
+  const Literal literal = parse_literal(text);
   const auto* const dict = literal.as<Literal::Dict>();
-  if (!dict) fail(where, ": the header is no dictionary");
+  if (!dict) fail("the header is no dictionary");
 
   const Literal* descr = nullptr;
   const Literal* order = nullptr;
@@ -242,22 +238,18 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& 
                                   : *name == "fortran_order" ? &order
                                   : *name == "shape"         ? &shape
                                                              : nullptr;
-    if (!place) fail(where, ": the header has a key other than descr, fortran_order and shape");
+    if (!place) fail("the header has a key other than descr, fortran_order and shape");
     *place = &value;  // of equal keys, Python takes the last one
   }
   if (!descr || !order || !shape) {
-    fail(where, ": the header has no '",
-         !descr   ? "descr"
-         : !order ? "fortran_order"
-                  : "shape",
-         "'");
+    fail("the header has no '", !descr ? "descr" : !order ? "fortran_order" : "shape", "'");
   }
   NpyHeader header;
   header.header_bytes = size;
-  if (!order->as<bool>()) fail(where, ": fortran_order is neither True nor False");
+  if (!order->as<bool>()) fail("fortran_order is neither True nor False");
   header.fortran_order = *order->as<bool>();
-  read_descr(*descr, header, where);
-  read_shape(*shape, header, where);
+  read_descr(*descr, header);
+  read_shape(*shape, header);
   return header;
 }
 

@@ -25,15 +25,16 @@ inline constexpr std::size_t npy_most_header_bytes = 64 * 1024;
 
 bool is_npy(std::span<const std::byte> start);
 
-/// The size of magic, version, length and header together, from the first `npy_start_bytes`. `where`
-/// begins every message.
-std::size_t npy_header_size(std::span<const std::byte> start, const std::string& where);
+/// The size of magic, version, length and header together, from the first `npy_start_bytes` of what
+/// is_npy. Messages do not say of which file.
+std::size_t npy_header_size(std::span<const std::byte> start);
 
 /// Reads a whole header. Its shape's size in bytes is known to fit, and nothing is allocated for it.
-NpyHeader parse_npy_header(std::span<const std::byte> header, const std::string& where);
+/// Messages do not say of which file.
+NpyHeader parse_npy_header(std::span<const std::byte> header);
 
 /// The header that numpy.save writes, byte for byte: padded so that the elements begin at a multiple
-/// of 64. Throws Error for more than 32 axes.
+/// of 64. Throws Error, which begins with `where`, for more than 32 axes.
 std::string make_npy_header(const Shape& shape, DType dtype, const std::string& where);
 
 /// Turns `raw`, the elements as they are in the file (with the axes reversed where they are in Fortran

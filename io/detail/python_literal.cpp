@@ -37,7 +37,7 @@ int digit_value(char c) {
 
 class Parser {
  public:
-  Parser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+  explicit Parser(std::string_view text) : text_(text) {}
 
   Literal whole() {
     Literal literal = value(0);
@@ -48,7 +48,7 @@ class Parser {
 
  private:
   [[noreturn]] void bad(std::string_view problem) const {
-    fail(where_, ": the header ", problem, " (at byte ", at_, " of the dictionary)");
+    fail("the header ", problem, " (at byte ", at_, " of the dictionary)");
   }
 
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -268,15 +268,12 @@ class Parser {
   }
 
   std::string_view text_;
-  const std::string& where_;
   std::size_t at_ = 0;
   std::size_t items_ = 0;
 };
 
 }  // namespace
 
-Literal parse_literal(std::string_view text, const std::string& where) {
-  return Parser(text, where).whole();
-}
+Literal parse_literal(std::string_view text) { return Parser(text).whole(); }
 
 }  // namespace mnemo::detail

@@ -34,7 +34,7 @@ struct Literal {
 };
 
 /// Reads what Python's ast.literal_eval reads of strings, integers (with Python 2's L suffix), True,
-/// False, None, tuples, lists and dicts, in any legal spelling. Throws Error that begins with `where`.
-Literal parse_literal(std::string_view text, const std::string& where);
+/// False, None, tuples, lists and dicts, in any legal spelling. Throws Error that does not say of which file.
+Literal parse_literal(std::string_view text);
 
 }  // namespace mnemo::detail
