@@ -34,7 +34,7 @@ struct SaveOptions {
 /// Missing folders are created. Equal variables give equal bytes.
 ///
 /// Throws Error that names the file, with the older file as it was, if writing fails (a full disk, a
-/// folder that may not be written), the ending is another one, an archive would have more than 131 072
+/// folder that may not be written), the ending is another one, an archive would have more than 100 000
 /// members, or a folder of that name holds anything but .npy files. Only where the very last step fails,
 /// the flush of the folder's list of files, is the new one in place already; the message says so.
 void save(const std::filesystem::path& path, const Variables& variables,

@@ -41,47 +41,64 @@ Inflater& inflater_at(const InputFile& file, const StoredArray& array) {
   return inflater;
 }
 
-/// Reads the header of an array whose file, place and size are known. `size` is what the .npy unpacks
-/// to. False if it is no .npy file at all.
-bool read_header(StoredArray& array, HeaderReader& reader, const InputFile& file,
-                 std::uint64_t size) {
-  std::vector<std::byte> unpacked;
-  const auto first = [&](std::uint64_t count) -> std::span<const std::byte> {
-    if (!array.deflated) return std::as_bytes(reader.read(array.begin, count, size));
-    unpacked.resize(count);
-    inflater_at(file, array).read(unpacked.data(), count);
-    return unpacked;
-  };
-  std::span<const std::byte> bytes = first(std::min<std::uint64_t>(size, 256));
-  if (!is_npy(bytes)) return false;
-  // There may be many arrays: where this one is is told only where something is wrong.
-  const auto parsed = [&](const auto& parse) {
-    try {
-      return parse(bytes);
-    } catch (const Error& error) {
-      fail(array.where(), ": ", error.what());
+/// Reads headers of the arrays in a file.
+class Headers {
+ public:
+  explicit Headers(const InputFile& file) : file_(file), reader_(file) {}
+
+  /// For an array whose place is known. `size` is what the .npy unpacks to. False if it is no .npy file
+  /// at all.
+  bool read(StoredArray& array, std::uint64_t size) {
+    std::span<const std::byte> bytes = first(array, std::min<std::uint64_t>(size, 256), size);
+    if (!is_npy(bytes)) return false;
+    // There may be many arrays: where this one is is told only where something is wrong.
+    const auto parsed = [&](const auto& parse) {
+      try {
+        return parse(bytes);
+      } catch (const Error& error) {
+        fail(array.where(), ": ", error.what());
+      }
+    };
+    const std::size_t needed = parsed(npy_header_size);
+    if (needed > size) fail(array.where(), ": ends within the header; it is truncated");
+    if (needed > bytes.size()) bytes = first(array, needed, size);
+    bytes = bytes.first(needed);
+    if (!std::equal(bytes.begin(), bytes.end(), last_bytes_.begin(), last_bytes_.end())) {
+      last_ = parsed(parse_npy_header);
+      last_bytes_.assign(bytes.begin(), bytes.end());
     }
-  };
-  const std::size_t needed = parsed(npy_header_size);
-  if (needed > size) fail(array.where(), ": ends within the header; it is truncated");
-  if (needed > bytes.size()) bytes = first(needed);
-  bytes = bytes.first(needed);
-  array.header = parsed(parse_npy_header);
-  array.header_crc = crc32(bytes);
-  const std::uint64_t data = size - array.header.header_bytes;
-  if (data != array.header.data_bytes) {
-    fail(array.where(), ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
-         array.header.data_bytes, " bytes, but ", data, " follow the header; it is ",
-         data < array.header.data_bytes ? "truncated" : "too long");
+    array.header = last_;
+    array.header_crc = crc32(bytes);
+    const std::uint64_t data = size - array.header.header_bytes;
+    if (data != array.header.data_bytes) {
+      fail(array.where(), ": shape ", array.header.shape, " of ", array.header.dtype, " takes ",
+           array.header.data_bytes, " bytes, but ", data, " follow the header; it is ",
+           data < array.header.data_bytes ? "truncated" : "too long");
+    }
+    return true;
   }
-  return true;
-}
+
+ private:
+  std::span<const std::byte> first(const StoredArray& array, std::size_t count,
+                                   std::uint64_t size) {
+    if (!array.deflated) return std::as_bytes(reader_.read(array.begin, count, size));
+    unpacked_.resize(count);
+    inflater_at(file_, array).read(unpacked_.data(), count);
+    return unpacked_;
+  }
+
+  const InputFile& file_;
+  HeaderReader reader_;
+  std::vector<std::byte> unpacked_;
+  std::vector<std::byte> last_bytes_;  // the next header is often the same
+  NpyHeader last_;
+};
 
 void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
   ZipDirectory directory = read_zip_directory(*file);
   stored.comment = std::move(directory.comment);
   stored.arrays.reserve(directory.members.size());
-  HeaderReader reader(*file);
+  Headers headers(*file);
   for (ZipMember& member : directory.members) {
     StoredArray array{.place = std::move(member.name),
                       .file = file,
@@ -90,7 +107,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
                       .deflated = member.deflated,
                       .crc = member.crc};
     find_name(array, 0);
-    if (read_header(array, reader, *file, member.size)) {
+    if (headers.read(array, member.size)) {
       stored.arrays.push_back(std::move(array));
     } else if (array.place.ends_with(suffix)) {
       fail(array.where(), not_npy);
@@ -104,8 +121,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
 void open_single(const InputFile& file, std::size_t name_bytes, StoredArrays& stored) {
   StoredArray array{.place = file.name(), .packed = file.size()};
   find_name(array, array.place.size() - name_bytes);
-  HeaderReader reader(file);
-  if (!read_header(array, reader, file, file.size())) fail(file.name(), not_npy);
+  if (!Headers(file).read(array, file.size())) fail(file.name(), not_npy);
   stored.arrays.push_back(std::move(array));
 }
 

@@ -46,6 +46,9 @@ constexpr char16_t code_page_437[] =
     u"\u00a0";
 
 std::string from_code_page_437(std::string_view name) {
+  if (std::all_of(name.begin(), name.end(), [](char c) { return (c & 0x80) == 0; })) {
+    return std::string(name);
+  }
   std::string utf8;
   utf8.reserve(name.size());
   for (const char c : name) {

@@ -9,7 +9,7 @@
 namespace mnemo::detail {
 
 /// Archives of more are neither written nor read: none shall ask for much time or memory.
-inline constexpr std::uint64_t most_zip_members = 131072;
+inline constexpr std::uint64_t most_zip_members = 100000;
 
 /// A member of a zip archive, as the central directory describes it.
 struct ZipMember {
