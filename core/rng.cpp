@@ -15,25 +15,28 @@ namespace {
 
 constexpr std::int64_t block_draws = 4096;
 
-// Some blocks of Philox, of which `count` are wanted: the two 64-bit halves of each.
-constexpr std::int64_t most_blocks = 64;
+// Some blocks of Philox: the two 64-bit halves of each.
+constexpr std::size_t most_blocks = 64;
 struct Blocks {
-  std::array<std::uint64_t, most_blocks> first{};
-  std::array<std::uint64_t, most_blocks> second{};
-  std::int64_t count = 0;
+  std::array<std::uint64_t, most_blocks> first;
+  std::array<std::uint64_t, most_blocks> second;
+  std::size_t count;
 };
 
-// Philox4x32-10 for the blocks from `position` on, side by side, so that the compiler takes several at
-// a time; the constants are those of table 2 and section 4.1 of the paper.
-void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position, Blocks& blocks) {
+// Philox4x32-10 for `wanted` blocks from `position` on, and those that fill the last eight, side by
+// side, so that the compiler takes several at a time; the constants are those of table 2 and section
+// 4.1 of the paper.
+void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position, std::size_t wanted,
+            Blocks& blocks) {
   constexpr std::uint32_t multiplier0 = 0xD2511F53;
   constexpr std::uint32_t multiplier1 = 0xCD9E8D57;
   constexpr std::uint32_t weyl0 = 0x9E3779B9;
   constexpr std::uint32_t weyl1 = 0xBB67AE85;
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
   const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
+  const std::size_t count = blocks.count = (wanted + 7) / 8 * 8;
   std::uint32_t words[4][most_blocks];
-  for (std::size_t i = 0; i < most_blocks; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     words[0][i] = low(position + i);
     words[1][i] = high(position + i);
     words[2][i] = low(stream);
@@ -42,7 +45,7 @@ void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position, Bl
   std::uint32_t key0 = low(seed);
   std::uint32_t key1 = high(seed);
   for (int round = 0; round < 10; ++round, key0 += weyl0, key1 += weyl1) {
-    for (std::size_t i = 0; i < most_blocks; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t product0 = std::uint64_t{multiplier0} * words[0][i];
       const std::uint64_t product1 = std::uint64_t{multiplier1} * words[2][i];
       words[0][i] = high(product1) ^ words[1][i] ^ key0;
@@ -51,7 +54,7 @@ void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t position, Bl
       words[3][i] = low(product0);
     }
   }
-  for (std::size_t i = 0; i < most_blocks; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     blocks.first[i] = std::uint64_t{words[1][i]} << 32 | words[0][i];
     blocks.second[i] = std::uint64_t{words[3][i]} << 32 | words[2][i];
   }
@@ -96,7 +99,7 @@ Rng Rng::split(std::string_view name) const {
     hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001B3u;
   }
   Blocks blocks;
-  philox(hash, stream(), ~std::uint64_t{0}, blocks);
+  philox(hash, stream(), ~std::uint64_t{0}, 1, blocks);
   return Rng(seed(), blocks.first[0]);
 }
 
@@ -117,11 +120,13 @@ void draw_blocks(const Tensor& state, const Tensor& result, const Make& make) {
   detail::parallel_range(blocks, block_draws, [&](std::int64_t begin, std::int64_t end) {
     Blocks some;
     T values[2 * most_blocks];
-    for (std::int64_t block = begin; block < end; block += most_blocks) {
-      some.count = std::min(most_blocks, end - block);
-      philox(seed, stream, position + static_cast<std::uint64_t>(block), some);
+    constexpr auto most = static_cast<std::int64_t>(most_blocks);
+    for (std::int64_t block = begin; block < end; block += most) {
+      const std::int64_t wanted = std::min(most, end - block);
+      philox(seed, stream, position + static_cast<std::uint64_t>(block),
+             static_cast<std::size_t>(wanted), some);
       make(some, values);
-      std::copy_n(values, std::min(2 * some.count, count - 2 * block), out + 2 * block);
+      std::copy_n(values, std::min(2 * wanted, count - 2 * block), out + 2 * block);
     }
   });
 }
@@ -130,7 +135,7 @@ void draw_blocks(const Tensor& state, const Tensor& result, const Make& make) {
 template <class T, class Place>
 void draw(const Tensor& state, const Tensor& result, const Place& place) {
   draw_blocks<T>(state, result, [&](const Blocks& blocks, T* values) {
-    for (std::size_t i = 0; i < most_blocks; ++i) {
+    for (std::size_t i = 0; i < blocks.count; ++i) {
       values[2 * i] = place(blocks.first[i]);
       values[2 * i + 1] = place(blocks.second[i]);
     }
@@ -169,18 +174,18 @@ Tensor Rng::normal(const Shape& shape, double mean, double deviation, DType dtyp
     draw_blocks<T>(state_, result, [&](const Blocks& blocks, T* values) {
       double radii[most_blocks];
       double angles[most_blocks];
-      for (std::size_t i = 0; i < most_blocks; ++i) {
+      for (std::size_t i = 0; i < blocks.count; ++i) {
         radii[i] = 1.0 - unit<double>(blocks.first[i]);
         angles[i] = 2.0 * std::numbers::pi * unit<double>(blocks.second[i]);
       }
-      for (std::int64_t i = 0; i < blocks.count; i += Batch::size) {
+      for (std::size_t i = 0; i < blocks.count; i += Batch::size) {
         const Batch radius =
             deviation * xsimd::sqrt(-2.0 * xsimd::log(Batch::load_unaligned(radii + i)));
         const auto [sine, cosine] = xsimd::sincos(Batch::load_unaligned(angles + i));
         (mean + radius * cosine).store_unaligned(radii + i);
         (mean + radius * sine).store_unaligned(angles + i);
       }
-      for (std::int64_t i = 0; i < blocks.count; ++i) {
+      for (std::size_t i = 0; i < blocks.count; ++i) {
         values[2 * i] = static_cast<T>(radii[i]);
         values[2 * i + 1] = static_cast<T>(angles[i]);
       }

@@ -26,7 +26,7 @@ template <class T>
 void Adam::descend(Block<T> b) const {
   const AdamOptions& o = options(b.group);
   const auto t = static_cast<double>(b.step);
-  const double decay1 = number("beta1", b.group), decay2 = number("beta2", b.group);
+  const double decay1 = b.numbers[0], decay2 = b.numbers[1];
   const T beta1 = static_cast<T>(decay1);
   const T beta2 = static_cast<T>(decay2);
   const T rest1 = static_cast<T>(1.0 - decay1);

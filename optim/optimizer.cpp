@@ -50,7 +50,6 @@ struct Optimizer::Job {
   void* parameter;
   std::array<void*, Block<float>::max_moments> moments;
   std::size_t group;
-  double learning_rate;
   std::int64_t step;
 };
 
@@ -156,9 +155,16 @@ void Optimizer::add_number(const char* name, const std::vector<double>& initial,
   }
 }
 
-double Optimizer::number(std::string_view name, std::size_t group) const {
-  const auto named = [&](const Number& number) { return number.name == name; };
-  return std::find_if(numbers_.begin(), numbers_.end(), named)->values[group].item();
+// [group][number], as they are at present.
+std::vector<std::vector<double>> Optimizer::numbers() const {
+  std::vector<std::vector<double>> result(groups_.size());
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    for (const auto& [name, low, high, values] : numbers_) {
+      result[group].push_back(values[group].item());
+      expect_within(name, group, result[group].back(), low, high);
+    }
+  }
+  return result;
 }
 
 void Optimizer::add_moment(const std::string& name, const std::vector<bool>& wanted,
@@ -195,7 +201,9 @@ Tensor Optimizer::checked(std::size_t parameter, const Tensor& gradient) const {
     fail(kind_, ": the gradient of '", name, "' is ", gradient.shape(), " of ", gradient.dtype(),
          ", the parameter is ", tensor.shape(), " of ", tensor.dtype());
   }
-  return written_.contains(gradient.storage().get()) ? gradient.clone() : gradient;
+  // What only `gradient` leads to is not ours; to look that up takes as long as a small update.
+  if (gradient.exclusive() || !written_.contains(gradient.storage().get())) return gradient;
+  return gradient.clone();
 }
 
 // The gradients in the order of the parameters; undefined for those that are left out.
@@ -240,18 +248,10 @@ std::int64_t Optimizer::updates(std::size_t parameter, std::int64_t step) const 
 std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradients,
                                                 std::int64_t step) const {
   std::vector<Job> jobs;
+  jobs.reserve(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!gradients[i].defined()) continue;
-    const std::size_t group = group_of_[i];
-    for (const auto& [name, low, high, values] : numbers_) {
-      expect_within(name, group, values[group].item(), low, high);
-    }
-    jobs.push_back({gradients[i],
-                    nullptr,
-                    {},
-                    group,
-                    numbers_.front().values[group].item(),
-                    updates(i, step)});
+    jobs.push_back({gradients[i], nullptr, {}, group_of_[i], updates(i, step)});
   }
   // Only now that nothing can fail any more: asking for memory to write counts as a write.
   auto job = jobs.begin();
@@ -267,8 +267,10 @@ std::vector<Optimizer::Job> Optimizer::jobs_for(const std::vector<Tensor>& gradi
 }
 
 template <class T>
-void Optimizer::run(const Job& job, std::int64_t begin, std::int64_t end) const {
+void Optimizer::run(const Job& job, const std::vector<double>& numbers, std::int64_t begin,
+                    std::int64_t end) const {
   const GroupRules& rules = groups_[job.group];
+  const double learning_rate = numbers.front();
   const auto at = [begin](void* data) { return data ? static_cast<T*>(data) + begin : nullptr; };
   Block<T> block{.count = end - begin,
                  .parameter = at(job.parameter),
@@ -276,8 +278,9 @@ void Optimizer::run(const Job& job, std::int64_t begin, std::int64_t end) const 
                  .moments = {},
                  .sign = T(rules.maximize ? -1 : 1),
                  .coupled = T(rules.decoupled ? 0.0 : rules.weight_decay),
-                 .keep = T(rules.decoupled ? 1.0 - job.learning_rate * rules.weight_decay : 1.0),
-                 .learning_rate = job.learning_rate,
+                 .keep = T(rules.decoupled ? 1.0 - learning_rate * rules.weight_decay : 1.0),
+                 .learning_rate = learning_rate,
+                 .numbers = numbers.data() + 1,
                  .step = job.step,
                  .group = job.group};
   for (std::size_t k = 0; k < job.moments.size(); ++k) block.moments[k] = at(job.moments[k]);
@@ -289,6 +292,7 @@ std::vector<std::string> Optimizer::step(const Variables& gradients) {
   if (steps() < 0 || steps() >= most_steps) {
     fail(kind_, ": 'step' is ", steps(), ", which cannot be a number of steps taken");
   }
+  const std::vector<std::vector<double>> present = numbers();
   const std::vector<Job> jobs = jobs_for(given, steps() + 1);
   ++*step_.mutable_data<std::int64_t>();
   std::vector<std::string> left_out;
@@ -306,7 +310,7 @@ std::vector<std::string> Optimizer::step(const Variables& gradients) {
     const detail::Piece& piece = pieces[static_cast<std::size_t>(number)];
     const Job& job = jobs[piece.tensor];
     detail::with_float_type(kind_, job.gradient.dtype(), [&]<class T>(std::type_identity<T>) {
-      run<T>(job, piece.begin, piece.end);
+      run<T>(job, present[job.group], piece.begin, piece.end);
     });
   });
   return left_out;

@@ -40,9 +40,10 @@ struct Block {
   /// keep p for the parameter, a rule need not know of them.
   T sign, coupled, keep;
   ///@}
-  double learning_rate;  ///< of the group, at this step
-  std::int64_t step;     ///< how many times this parameter has been updated, this one included
-  std::size_t group;     ///< whose options hold; 0: those of the optimizer
+  double learning_rate;   ///< of the group, at this step
+  const double* numbers;  ///< likewise, in the order of `add_number`
+  std::int64_t step;      ///< how many times this parameter has been updated, this one included
+  std::size_t group;      ///< whose options hold; 0: those of the optimizer
 };
 
 /// What every optimizer has: named parameters, named state, and a step that goes by these names.
@@ -88,7 +89,7 @@ class Optimizer {
 
   /// The learning rate of a group; by default of the parameters that are in none.
   double learning_rate(std::string_view group = "") const {
-    return number("learning_rate", group_of_name(group));
+    return numbers_.front().values[group_of_name(group)].item();
   }
   /// Throws Error for a negative or non-finite rate.
   void set_learning_rate(double rate, std::string_view group = "");
@@ -130,8 +131,6 @@ class Optimizer {
   /// Adds a number that every step reads, as `name` and `name/<group>` with the groups' values in
   /// `initial`; throws Error unless low <= value < high, here and in a step.
   void add_number(const char* name, const std::vector<double>& initial, double low, double high);
-  /// What the number of that name is at present for a group.
-  double number(std::string_view name, std::size_t group) const;
   /// Adds a moment as `name/<parameter>` for each parameter of the groups that want it, by group, with
   /// every element as `initial` says.
   void add_moment(const std::string& name, const std::vector<bool>& wanted,
@@ -159,10 +158,12 @@ class Optimizer {
   bool is_frozen(std::size_t parameter) const;
   std::vector<Tensor> matched(const Variables& gradients) const;
   Tensor checked(std::size_t parameter, const Tensor& gradient) const;
+  std::vector<std::vector<double>> numbers() const;
   std::vector<Job> jobs_for(const std::vector<Tensor>& gradients, std::int64_t step) const;
   std::int64_t updates(std::size_t parameter, std::int64_t step) const;
   template <class T>
-  void run(const Job& job, std::int64_t begin, std::int64_t end) const;
+  void run(const Job& job, const std::vector<double>& numbers, std::int64_t begin,
+           std::int64_t end) const;
 
   const char* kind_;
   Variables parameters_;
