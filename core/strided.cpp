@@ -86,20 +86,25 @@ std::int64_t distance(std::int64_t stride) { return stride < 0 ? -stride : strid
 // cross them alike.
 std::vector<StridedAxis> simplified(std::vector<StridedAxis> axes) {
   std::erase_if(axes, [](const StridedAxis& axis) { return axis.length == 1; });
-  std::stable_sort(axes.begin(), axes.end(), [](const StridedAxis& a, const StridedAxis& b) {
+  const auto wider = [](const StridedAxis& a, const StridedAxis& b) {
     return distance(a.to) > distance(b.to);
-  });
-  std::vector<StridedAxis> merged;
-  for (const StridedAxis& axis : axes) {
-    if (!merged.empty() && merged.back().from == axis.from * axis.length &&
-        merged.back().to == axis.to * axis.length) {
-      merged.back() = {merged.back().length * axis.length, axis.from, axis.to};
+  };
+  // Sorted in place, and without std::stable_sort's allocation: they are few.
+  for (auto axis = axes.begin(); axis != axes.end(); ++axis) {
+    std::rotate(std::upper_bound(axes.begin(), axis, *axis, wider), axis, axis + 1);
+  }
+  auto kept = axes.begin();
+  for (const StridedAxis axis : axes) {
+    if (kept != axes.begin() && kept[-1].from == axis.from * axis.length &&
+        kept[-1].to == axis.to * axis.length) {
+      kept[-1] = {kept[-1].length * axis.length, axis.from, axis.to};
     } else {
-      merged.push_back(axis);
+      *kept++ = axis;
     }
   }
-  while (merged.size() < 2) merged.insert(merged.begin(), {1, 0, 0});
-  return merged;
+  axes.erase(kept, axes.end());
+  while (axes.size() < 2) axes.insert(axes.begin(), {1, 0, 0});
+  return axes;
 }
 
 template <class T>

@@ -14,13 +14,6 @@ std::string why_not_a_part(std::string_view part) {
   if (part == "." || part == ".." || part.back() == ':') {  // as in C:/, where it is a drive
     return detail::text("has the part '", part, "'");
   }
-  for (std::size_t position = 0; position < part.size();) {
-    const auto byte = static_cast<unsigned char>(part[position]);
-    if (byte < 0x20 || byte == 0x7F) return "has a control character";
-    const std::size_t length = detail::utf8_length(part, position);
-    if (length == 0) return "is not valid UTF-8";
-    position += length;
-  }
   return "";
 }
 
@@ -47,12 +40,20 @@ std::string why_not_a_name(std::string_view name) {
   if (name.size() > 1024) return "is longer than 1024 bytes";
   if (name == "file" || name == "allow_pickle") return "is an argument of numpy.savez";
   if (name.ends_with(".npy")) return "ends in .npy, which NumPy takes off";
-  for (std::size_t start = 0;;) {
-    const std::size_t slash = name.find_first_of("/\\", start);
-    std::string reason = why_not_a_part(name.substr(start, slash - start));
-    if (!reason.empty() || slash == std::string_view::npos) return reason;
-    start = slash + 1;
+  std::size_t part = 0;  // where it begins
+  for (std::size_t at = 0; at < name.size();) {
+    const auto byte = static_cast<unsigned char>(name.data()[at]);
+    if (byte == '/' || byte == '\\') {
+      const std::string reason = why_not_a_part(name.substr(part, at - part));
+      if (!reason.empty()) return reason;
+      part = at + 1;
+    }
+    if (byte < 0x20 || byte == 0x7F) return "has a control character";
+    const std::size_t length = byte < 0x80 ? 1 : detail::utf8_length(name, at);
+    if (length == 0) return "is not valid UTF-8";
+    at += length;
   }
+  return why_not_a_part(name.substr(part));
 }
 
 Variables::Variables(std::initializer_list<Variable> variables) {

@@ -34,7 +34,7 @@ struct SaveOptions {
 /// Missing folders are created. Equal variables give equal bytes.
 ///
 /// Throws Error that names the file, with the older file as it was, if writing fails (a full disk, a
-/// folder that may not be written), the ending is another one, an archive would have more than 100 000
+/// folder that may not be written), the ending is another one, an archive would have more than 70 000
 /// members, or a folder of that name holds anything but .npy files. Only where the very last step fails,
 /// the flush of the folder's list of files, is the new one in place already; the message says so.
 void save(const std::filesystem::path& path, const Variables& variables,
@@ -98,7 +98,8 @@ struct Verification {
   std::vector<std::string> nonfinite;  ///< names of those with NaN or infinity
 };
 
-/// Reads everything in `path` as `read` does, and keeps nothing. Throws Error where `read` does.
+/// Reads everything in `path` as `read` does, and keeps nothing. Throws Error where `read` does, and
+/// where a member of an archive that is no array does not have its checksum.
 Verification verify(const std::filesystem::path& path);
 
 /// Which checkpoints a CheckpointManager keeps, and how it names and writes them.

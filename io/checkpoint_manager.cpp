@@ -22,7 +22,7 @@ constexpr std::string_view suffix = ".npz";
 std::optional<double> metric_of(const fs::path& path) {
   try {
     const detail::InputFile file(path);
-    return detail::metric_in(detail::read_zip_directory(file).comment);
+    return detail::metric_in(detail::ZipReader(file).comment());
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -18,7 +18,7 @@ enum class Compression {
 /// Members that are no arrays are left out.
 ///
 /// Throws Error that names file and member if anything is damaged, overlaps, is encrypted, repeated, of a
-/// type that `read_npy` refuses, or has a name that Variables cannot hold, and for more than 100 000
+/// type that `read_npy` refuses, or has a name that Variables cannot hold, and for more than 70 000
 /// members.
 Variables read_npz(const std::filesystem::path& path, Float16 float16 = Float16::to_float32);
 

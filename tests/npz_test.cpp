@@ -229,6 +229,16 @@ TEST_CASE("members that are no arrays are passed over with a warning") {
   CHECK(read.size() == 1);
   REQUIRE(warnings.size() == 1);
   CHECK(contains(warnings[0], "README.txt"));
+  CHECK(io::verify(path).tensors == 1);
+  for (const bool deflated : {false, true}) {
+    Zip damaged;
+    damaged.stored("a.npy", vector_file(one_two_three));
+    deflated ? damaged.deflate("README.txt", "hello") : damaged.stored("README.txt", "hello");
+    damaged.members[1].crc ^= 1;
+    const auto other = folder.write("y.npz", damaged.bytes());
+    CHECK(io::read(other).size() == 1);
+    CHECK(contains(message_of([&] { io::verify(other); }), "'README.txt': damaged (its CRC-32"));
+  }
   zip.stored("b.npy", "no array");
   CHECK(contains(refusal(folder, zip.bytes()), "'b.npy': no .npy file"));
 }
@@ -269,10 +279,10 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     CHECK(contains(refusal(folder, bytes), "'b/c.npy' needs version 6.4 of the zip format"));
   }
   SUBCASE("equal names") {
-    zip.members[1].name = "a.npy";
-    refused("two members 'a.npy'");
-    zip.members[1].name = "a";
-    refused("two arrays 'a'");
+    for (const char* const name : {"a.npy", "a", "./a.npy"}) {
+      zip.members[1].name = name;
+      refused("two arrays 'a'");
+    }
   }
   SUBCASE("names that Variables cannot hold") {
     for (const std::string name :
@@ -304,9 +314,9 @@ TEST_CASE("archives are refused that are damaged or mean harm") {
     const std::string record = inner.bytes().substr(0, 30 + 5 + inner.members[0].packed.size());
     zip = Zip()
               .stored("a.npy", vector_file(one_two_three))
-              .stored("b.npy", record)
+              .stored("b", record)
               .stored("c.npy", inner.members[0].packed);
-    zip.members[2].offset = static_cast<std::uint32_t>(2 * 35 + zip.members[0].packed.size());
+    zip.members[2].offset = static_cast<std::uint32_t>(35 + 31 + zip.members[0].packed.size());
     refused("overlap");
   }
   SUBCASE("many members that share the same bytes") {
@@ -568,18 +578,18 @@ TEST_CASE("archives of more members than 16 bits count") {
          "f = np.load('many.npz')\nassert len(f.files) == 66000 and f['t65537'] == 65537\n");
 }
 
-TEST_CASE("archives of more than 100000 members are neither written nor read, and cost nothing") {
+TEST_CASE("archives of more than 70000 members are neither written nor read, and cost nothing") {
   const Folder folder;
   Variables variables;
   const Tensor one = full({}, 1);
   const auto add = [&](int i) { variables.add("t" + std::to_string(i), one); };
-  for (int i = 0; i < 100000; ++i) add(i);
+  for (int i = 0; i < 70000; ++i) add(i);
   const auto path = folder.path / "many.npz";
   io::write_npz(path, variables);
-  CHECK(io::verify(path).tensors == 100000);
-  add(100000);
+  CHECK(io::verify(path).tensors == 70000);
+  add(70000);
   CHECK(contains(message_of([&] { io::write_npz(path, variables); }),
-                 ": 100001 tensors; an archive holds at most 100000"));
+                 ": 70001 tensors; an archive holds at most 70000"));
 
   // One more, well formed but for its local header, which is not even looked at.
   const std::string whole = bytes_of(path);
@@ -598,7 +608,6 @@ TEST_CASE("archives of more than 100000 members are neither written nor read, an
     std::memset(&bytes[bytes.size() - 22 + 12], 0xff, 8);  // size and place are in the record alone
     return bytes;
   };
-  CHECK(refusal(folder, many(100001)) ==
-        "an archive of 100001 members; at most 100000 can be read");
-  CHECK(contains(refusal(folder, many(100000)), "longer than its members"));
+  CHECK(refusal(folder, many(70001)) == "an archive of 70001 members; at most 70000 can be read");
+  CHECK(contains(refusal(folder, many(70000)), "longer than its members"));
 }

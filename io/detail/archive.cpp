@@ -120,8 +120,8 @@ void check_names(const StoredArrays& stored) {
 void warn_of_others(const StoredArrays& stored,
                     const std::function<void(const std::string&)>& warn) {
   if (!warn) return;
-  for (const std::string& name : stored.passed_over) {
-    warn(text(stored.where, ": '", shown(name), "' is no array; passed over"));
+  for (const StoredArray& other : stored.others) {
+    warn(text(stored.where, ": '", shown(other.place), "' is no array; passed over"));
   }
 }
 
@@ -129,6 +129,7 @@ Variables read_variables(const StoredArrays& stored, io::Float16 float16) {
   check_names(stored);
   refuse_bombs(stored);
   std::vector<const StoredArray*> arrays;
+  arrays.reserve(stored.arrays.size());
   for (const StoredArray& array : stored.arrays) arrays.push_back(&array);
   std::vector<Tensor> tensors = read_arrays(arrays, float16);
   Variables variables;

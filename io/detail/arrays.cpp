@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
@@ -22,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view suffix = ".npy";
 constexpr std::string_view not_npy = ": no .npy file (it does not begin with NumPy's magic bytes)";
-constexpr std::int64_t chunk_bytes = 128 * 1024;  // stays in the cache between reading and its CRC
+constexpr std::uint64_t chunk_bytes = 128 * 1024;  // stays in the cache between reading and its CRC
 
 /// Where in its place the array's name is: without ".npy", as NumPy's keys are, and without what is
 /// before `begin` and the "./" that archivers put before all they find in the current folder.
@@ -30,8 +32,15 @@ void find_name(StoredArray& array, std::size_t begin) {
   std::string_view name = std::string_view(array.place).substr(begin);
   if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
   if (name.starts_with("./")) name.remove_prefix(2);
-  array.name_begin = static_cast<std::size_t>(name.data() - array.place.data());
-  array.name_bytes = name.size();
+  array.name_begin = static_cast<std::uint32_t>(name.data() - array.place.data());
+  array.name_bytes = static_cast<std::uint32_t>(name.size());
+}
+
+/// What is no array, as one of its bytes.
+StoredArray as_bytes(StoredArray array, std::uint64_t size) {
+  array.header = {
+      .dtype = DType::uint8, .data_bytes = size, .shape = {static_cast<std::int64_t>(size)}};
+  return array;
 }
 
 /// One for each thread: to start zlib takes longer than to unpack a small array.
@@ -95,24 +104,24 @@ class Headers {
 };
 
 void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
-  ZipDirectory directory = read_zip_directory(*file);
-  stored.comment = std::move(directory.comment);
-  stored.arrays.reserve(directory.members.size());
+  ZipReader reader(*file);
+  stored.comment = reader.comment();
+  stored.arrays.reserve(reader.count());
   Headers headers(*file);
-  for (ZipMember& member : directory.members) {
-    StoredArray array{.place = std::move(member.name),
+  while (std::optional<ZipMember> member = reader.next()) {
+    StoredArray array{.place = std::move(member->name),
                       .file = file,
-                      .begin = member.begin,
-                      .packed = member.packed,
-                      .deflated = member.deflated,
-                      .crc = member.crc};
+                      .begin = member->begin,
+                      .packed = member->packed,
+                      .deflated = member->deflated,
+                      .crc = member->crc};
     find_name(array, 0);
-    if (headers.read(array, member.size)) {
+    if (headers.read(array, member->size)) {
       stored.arrays.push_back(std::move(array));
     } else if (array.place.ends_with(suffix)) {
       fail(array.where(), not_npy);
     } else {
-      stored.passed_over.push_back(std::move(array.place));
+      stored.others.push_back(as_bytes(std::move(array), member->size));
     }
   }
 }
@@ -145,7 +154,7 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
       stored.file_bytes += file.size();
       open_single(file, name.size(), stored);
     } else {
-      stored.passed_over.push_back(name);
+      stored.others.push_back({.place = name});
     }
   }
 }
@@ -162,58 +171,81 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
 }
 
 void refuse_equal_names(const StoredArrays& stored) {
-  std::vector<std::string_view> names;
-  for (const StoredArray& array : stored.arrays) names.push_back(array.name());
-  refuse_equal(names, text(stored.where, ": there are two arrays"));
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> sorted;  // by hashes: faster than by names
+  sorted.reserve(stored.arrays.size());
+  for (std::uint32_t i = 0; i < stored.arrays.size(); ++i) {
+    const std::size_t hash = std::hash<std::string_view>()(stored.arrays[i].name());
+    sorted.emplace_back(static_cast<std::uint32_t>(hash), i);
+  }
+  const auto name = [&](const auto& entry) { return stored.arrays[entry.second].name(); };
+  std::sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : name(a) < name(b);
+  });
+  const auto twice = std::adjacent_find(
+      sorted.begin(), sorted.end(),
+      [&](const auto& a, const auto& b) { return a.first == b.first && name(a) == name(b); });
+  if (twice != sorted.end()) {
+    fail(stored.where, ": there are two arrays '", shown(name(*twice)), "'");
+  }
 }
 
-/// Elements to be read: of one array, a range of bytes.
+/// Elements to be read: of one array, the bytes from `begin` on, as many as `length` says.
 struct Piece {
-  std::size_t array;
-  std::int64_t begin;
-  std::int64_t end;
-  std::uint32_t crc = 0;
+  std::uint32_t array;
+  std::uint32_t crc;
+  std::uint64_t begin;
 };
+
+/// A deflated array is in one piece, and so is an empty one.
+std::uint64_t length(const StoredArray& array, std::uint64_t begin) {
+  const std::uint64_t left = array.header.data_bytes - begin;
+  return array.deflated ? left : std::min(left, chunk_bytes);
+}
 
 void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
   const std::shared_ptr<const InputFile> file = file_of(array);
   auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
-  const auto count = static_cast<std::size_t>(piece.end - piece.begin);
+  const std::size_t count = length(array, piece.begin);
   if (array.deflated) {
     Inflater& inflater = inflater_at(*file, array);
-    std::vector<std::byte> header(array.header.header_bytes);
-    inflater.read(header.data(), header.size());
+    inflater.skip(array.header.header_bytes);
     inflater.read(data, count);
     inflater.expect_end();
     piece.crc = inflater.crc();
     return;
   }
-  file->read_at(array.begin + array.header.header_bytes + static_cast<std::uint64_t>(piece.begin),
-                data, count);
+  file->read_at(array.begin + array.header.header_bytes + piece.begin, data, count);
   if (array.crc) piece.crc = crc32({data, count});
-}
-
-/// The CRC of a stored array: its header's and its pieces', joined.
-std::uint32_t joined_crc(const StoredArray& array, std::span<const Piece> pieces) {
-  uLong crc = array.header_crc;
-  for (const Piece& piece : pieces) {
-    crc = ::crc32_combine(crc, piece.crc, static_cast<z_off_t>(piece.end - piece.begin));
-  }
-  return static_cast<std::uint32_t>(crc);
 }
 
 std::vector<Piece> cut(std::span<const StoredArray* const> arrays) {
   std::vector<Piece> pieces;
-  for (std::size_t i = 0; i < arrays.size(); ++i) {
-    const auto bytes = static_cast<std::int64_t>(arrays[i]->header.data_bytes);
-    const std::int64_t grain = arrays[i]->deflated ? std::max<std::int64_t>(bytes, 1) : chunk_bytes;
-    std::int64_t begin = 0;
+  pieces.reserve(arrays.size());
+  for (std::uint32_t i = 0; i < arrays.size(); ++i) {
+    std::uint64_t begin = 0;
     do {
-      pieces.push_back({i, begin, std::min(begin + grain, bytes)});
-      begin += grain;
-    } while (begin < bytes);
+      pieces.push_back({i, 0, begin});
+      begin += length(*arrays[i], begin);
+    } while (begin < arrays[i]->header.data_bytes);
   }
   return pieces;
+}
+
+/// Throws Error where the pieces, which are all arrays' in their order, are not what was written.
+void check_crcs(std::span<const StoredArray* const> arrays, std::span<const Piece> pieces) {
+  auto piece = pieces.begin();
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const StoredArray& array = *arrays[i];
+    uLong crc = array.header_crc;
+    for (; piece != pieces.end() && piece->array == i; ++piece) {
+      crc = array.deflated ? piece->crc  // the header's with it
+                           : ::crc32_combine(crc, piece->crc,
+                                             static_cast<z_off_t>(length(array, piece->begin)));
+    }
+    if (array.crc && crc != *array.crc) {
+      fail(array.where(), ": damaged (its CRC-32 does not match)");
+    }
+  }
 }
 
 }  // namespace
@@ -259,8 +291,8 @@ void refuse_bombs(const StoredArrays& stored) {
   constexpr std::uint64_t harmless = 32 << 20;
   constexpr std::uint64_t most_expansion = 200;
   std::uint64_t unpacked = 0;
-  for (const StoredArray& array : stored.arrays) {
-    if (!array.deflated) continue;
+  const auto add = [&](const StoredArray& array) {
+    if (!array.deflated) return;
     // Fortran order needs a second copy while it is turned, float16 a wider one.
     const bool copied = array.header.fortran_order || array.header.dtype == DType::float16;
     unpacked += std::min<std::uint64_t>(array.size(), std::uint64_t{1} << 48) * (copied ? 3 : 1);
@@ -268,11 +300,14 @@ void refuse_bombs(const StoredArrays& stored) {
       fail(stored.where, ": unpacks to more than ", most_expansion, " times its size of ",
            stored.file_bytes, " bytes, as no checkpoint does; refused as a zip bomb");
     }
-  }
+  };
+  std::for_each(stored.arrays.begin(), stored.arrays.end(), add);
+  std::for_each(stored.others.begin(), stored.others.end(), add);
 }
 
 std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::Float16 float16) {
   std::vector<Tensor> tensors;
+  tensors.reserve(arrays.size());
   for (const StoredArray* array : arrays) {
     tensors.emplace_back(raw_shape(array->header), array->header.dtype);
   }
@@ -281,18 +316,9 @@ std::vector<Tensor> read_arrays(std::span<const StoredArray* const> arrays, io::
     Piece& piece = pieces[static_cast<std::size_t>(index)];
     read_piece(*arrays[piece.array], tensors[piece.array], piece);
   });
-  std::size_t at = 0;
+  check_crcs(arrays, pieces);
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    const std::size_t first = at;
-    while (at < pieces.size() && pieces[at].array == i) ++at;
-    const StoredArray& array = *arrays[i];
-    if (array.crc) {
-      const std::uint32_t crc =
-          array.deflated ? pieces[first].crc
-                         : joined_crc(array, std::span(pieces).subspan(first, at - first));
-      if (crc != *array.crc) fail(array.where(), ": damaged (its CRC-32 does not match)");
-    }
-    tensors[i] = decode_npy(array.header, std::move(tensors[i]));
+    tensors[i] = decode_npy(arrays[i]->header, std::move(tensors[i]));
     if (float16 == io::Float16::to_float32 && tensors[i].dtype() == DType::float16) {
       tensors[i] = cast(tensors[i], DType::float32);
     }

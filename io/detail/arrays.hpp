@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,14 +18,14 @@ namespace mnemo::detail {
 /// An array in a file, known from headers alone. There may be many, so it is small.
 struct StoredArray {
   std::string place;  ///< the member's name in the archive, or else the path of the .npy file
-  std::size_t name_begin = 0;  ///< of the variable's name in it
-  std::size_t name_bytes = 0;
+  std::uint32_t name_begin = 0;  ///< of the variable's name in it
+  std::uint32_t name_bytes = 0;
   NpyHeader header = {};
-  std::uint32_t header_crc = 0;
   std::shared_ptr<const InputFile> file =
       {};                    ///< null for a file of a folder: opened when it is read
   std::uint64_t begin = 0;   ///< of the .npy in the file
   std::uint64_t packed = 0;  ///< bytes of it in the file
+  std::uint32_t header_crc = 0;
   bool deflated = false;
   std::optional<std::uint32_t> crc = {};
 
@@ -39,8 +40,10 @@ struct StoredArray {
 struct StoredArrays {
   std::string where;
   std::vector<StoredArray> arrays;
-  std::vector<std::string> passed_over;  ///< members and files that are no arrays
-  std::string comment;                   ///< of the archive
+  /// Members that are no arrays, as arrays of bytes; in a folder, where they have no checksum, their
+  /// names alone.
+  std::deque<StoredArray> others;
+  std::string comment;  ///< of the archive
   std::uint64_t file_bytes = 0;
 };
 

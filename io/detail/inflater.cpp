@@ -46,6 +46,12 @@ void Inflater::read(void* target, std::size_t count) {
   }
 }
 
+void Inflater::skip(std::size_t count) {
+  std::byte passed[1024];
+  for (; count > sizeof passed; count -= sizeof passed) read(passed, sizeof passed);
+  read(passed, count);
+}
+
 std::size_t Inflater::step(unsigned char* target, std::size_t count) {
   if (ended_) return 0;
   if (stream_.avail_in == 0 && left_ > 0) {

@@ -23,6 +23,8 @@ class Inflater {
   void start(const InputFile& file, const StoredArray& array);
   /// Exactly `count` bytes. Throws Error where the stream is damaged or has fewer.
   void read(void* target, std::size_t count);
+  /// Likewise, for nobody.
+  void skip(std::size_t count);
   /// Throws Error unless the stream ends here, and with it the packed bytes.
   void expect_end();
   /// CRC-32 of what has been read.

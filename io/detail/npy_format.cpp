@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <memory_resource>
 #include <optional>
 #include <string_view>
 
@@ -182,6 +183,7 @@ void normalize_bools(const Tensor& tensor) {
 /// C order from Fortran order.
 void transpose(const Shape& shape, const Tensor& from, const Tensor& to) {
   std::vector<StridedAxis> axes;
+  axes.reserve(shape.size());
   std::int64_t from_stride = 1;
   std::int64_t to_stride = to.elements();
   for (const std::int64_t length : shape) {
@@ -224,7 +226,9 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes) {
   if (bytes.size() < size) fail("ends within the header; it is truncated");
   const std::size_t start = byte(bytes, 6) == 1 ? 10 : 12;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + start, size - start);
-  const Literal literal = parse_literal(text);
+  std::array<std::byte, 2048> memory;  // what a usual header's literal takes
+  std::pmr::monotonic_buffer_resource resource(memory.data(), memory.size());
+  const Literal literal = parse_literal(text, resource);
   const auto* const dict = literal.as<Literal::Dict>();
   if (!dict) fail("the header is no dictionary");
 
@@ -245,7 +249,7 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes) {
     fail("the header has no '", !descr ? "descr" : !order ? "fortran_order" : "shape", "'");
   }
   NpyHeader header;
-  header.header_bytes = size;
+  header.header_bytes = static_cast<std::uint32_t>(size);
   if (!order->as<bool>()) fail("fortran_order is neither True nor False");
   header.fortran_order = *order->as<bool>();
   read_descr(*descr, header);
@@ -298,7 +302,10 @@ Tensor decode_npy(const NpyHeader& header, Tensor raw) {
       default: swap_bytes<std::uint64_t>(raw);
     }
   }
-  if (!is_transposed(header)) return Tensor(raw.storage(), header.shape, header.dtype);
+  if (!is_transposed(header)) {
+    if (raw.shape() == header.shape) return raw;
+    return Tensor(raw.storage(), header.shape, header.dtype);
+  }
   Tensor result(header.shape, header.dtype);
   transpose(header.shape, raw, result);
   return result;

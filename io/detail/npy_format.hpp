@@ -11,11 +11,11 @@ namespace mnemo::detail {
 /// What the header of an .npy file says.
 struct NpyHeader {
   DType dtype = DType::float32;
-  bool swapped = false;        ///< the elements' bytes are in the other order
-  bool fortran_order = false;  ///< the first axis varies fastest
-  Shape shape;
-  std::size_t header_bytes = 0;  ///< where the elements begin
+  bool swapped = false;            ///< the elements' bytes are in the other order
+  bool fortran_order = false;      ///< the first axis varies fastest
+  std::uint32_t header_bytes = 0;  ///< where the elements begin
   std::uint64_t data_bytes = 0;
+  Shape shape;
 };
 
 /// How many bytes `npy_header_size` looks at, at most.

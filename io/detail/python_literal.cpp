@@ -37,7 +37,7 @@ int digit_value(char c) {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, std::pmr::memory_resource& memory) : text_(text), memory_(memory) {}
 
   Literal whole() {
     Literal literal = value(0);
@@ -227,7 +227,7 @@ class Parser {
   }
 
   Literal tuple(int depth) {
-    Literal::Tuple result;
+    Literal::Tuple result{decltype(Literal::Tuple::items)(&memory_)};
     if (accept(')')) return {std::move(result)};
     for (;;) {
       result.items.push_back(value(depth + 1));
@@ -242,7 +242,7 @@ class Parser {
   }
 
   Literal list(int depth) {
-    Literal::List result;
+    Literal::List result{decltype(Literal::List::items)(&memory_)};
     while (!accept(']')) {
       result.items.push_back(value(depth + 1));
       if (accept(',')) continue;
@@ -253,7 +253,7 @@ class Parser {
   }
 
   Literal dict(int depth) {
-    Literal::Dict result;
+    Literal::Dict result{decltype(Literal::Dict::items)(&memory_)};
     result.items.reserve(3);  // what a header has
     while (!accept('}')) {
       Literal key = value(depth + 1);
@@ -268,12 +268,15 @@ class Parser {
   }
 
   std::string_view text_;
+  std::pmr::memory_resource& memory_;
   std::size_t at_ = 0;
   std::size_t items_ = 0;
 };
 
 }  // namespace
 
-Literal parse_literal(std::string_view text) { return Parser(text).whole(); }
+Literal parse_literal(std::string_view text, std::pmr::memory_resource& memory) {
+  return Parser(text, memory).whole();
+}
 
 }  // namespace mnemo::detail

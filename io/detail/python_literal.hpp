@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,13 +13,13 @@ namespace mnemo::detail {
 struct Literal {
   struct None {};
   struct Tuple {
-    std::vector<Literal> items;
+    std::pmr::vector<Literal> items;
   };
   struct List {
-    std::vector<Literal> items;
+    std::pmr::vector<Literal> items;
   };
   struct Dict {
-    std::vector<std::pair<Literal, Literal>> items;
+    std::pmr::vector<std::pair<Literal, Literal>> items;
   };
   /// An integer that does not fit is `overflow`.
   struct Integer {
@@ -34,7 +35,8 @@ struct Literal {
 };
 
 /// Reads what Python's ast.literal_eval reads of strings, integers (with Python 2's L suffix), True,
-/// False, None, tuples, lists and dicts, in any legal spelling. Throws Error that does not say of which file.
-Literal parse_literal(std::string_view text);
+/// False, None, tuples, lists and dicts, in any legal spelling. Its items are in `memory`, which outlives it.
+/// Throws Error that does not say of which file.
+Literal parse_literal(std::string_view text, std::pmr::memory_resource& memory);
 
 }  // namespace mnemo::detail

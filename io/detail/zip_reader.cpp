@@ -1,7 +1,6 @@
 #include "mnemo/io/detail/zip_reader.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -81,260 +80,15 @@ std::string_view method_name(unsigned method) {
   }
 }
 
-/// Where the central directory is.
-struct End {
-  std::uint64_t count = 0;
-  std::uint64_t size = 0;
-  std::uint64_t offset = 0;
-  std::string comment;
-};
+/// The name in a central header, of which as many bytes are there.
+std::string_view raw_name(const unsigned char* entry) {
+  return {reinterpret_cast<const char*>(entry) + central_bytes, load16(entry + 28)};
+}
 
-class Reader {
- public:
-  explicit Reader(const InputFile& file) : file_(file), central_(file), local_(file) {}
-
-  ZipDirectory read() {
-    const End end = find_end();
-    directory_offset_ = at_ = end.offset;
-    left_ = end.size;
-    ZipDirectory directory;
-    directory.comment = end.comment;
-    directory.members.reserve(end.count);
-    for (std::size_t i = 0; i < end.count; ++i) directory.members.push_back(read_member(i));
-    if (left_ > 0) bad("the central directory is longer than its members");
-    check_overlaps(directory.members);
-    std::erase_if(directory.members, [&](const ZipMember& member) {
-      const bool folder = member.name.ends_with('/');
-      if (folder && member.size != 0) bad("the folder '", shown(member.name), "' has contents");
-      return folder;
-    });
-    return directory;
-  }
-
- private:
-  template <class... Parts>
-  [[noreturn]] void bad(const Parts&... parts) const {
-    fail(file_.name(), ": damaged archive: ", parts...);
-  }
-
-  /// The end record is where a comment of the length that it states reaches the end of the file, but
-  /// for zeros: who writes to a pipe or a tape fills up its last block.
-  End find_end() const {
-    if (file_.size() < end_bytes) bad("too short for a zip file");
-    const std::size_t length = std::min<std::uint64_t>(file_.size(), end_bytes + most_comment);
-    std::vector<unsigned char> tail(length);
-    const std::uint64_t tail_offset = file_.size() - length;
-    file_.read_at(tail_offset, tail.data(), length);
-    std::size_t zeros = 0;
-    while (zeros < length && tail[length - 1 - zeros] == 0) ++zeros;
-    const unsigned char* found = nullptr;
-    for (std::size_t back = end_bytes; back <= length; ++back) {
-      const unsigned char* const at = tail.data() + length - back;
-      if (load32(at) != end_signature) continue;
-      const std::size_t whole = end_bytes + load16(at + 20);
-      if (whole > back || back - whole > zeros) continue;
-      if (found) bad("it has two end records, one in the comment of the other");
-      found = at;
-    }
-    if (!found) bad("no end record; it is truncated, or no zip file");
-
-    const std::uint64_t position = tail_offset + static_cast<std::uint64_t>(found - tail.data());
-    End end{load16(found + 10), load32(found + 12), load32(found + 16), {}};
-    end.comment.assign(reinterpret_cast<const char*>(found) + end_bytes, load16(found + 20));
-    std::uint64_t directory_end = position;
-    const bool zip64 = read_end64(position, end, directory_end);
-    if (!zip64 && (load16(found + 4) != 0 || load16(found + 6) != 0 ||
-                   load16(found + 8) != load16(found + 10))) {
-      bad("it is one disk of several");
-    }
-    if (end.offset > directory_end || end.size != directory_end - end.offset) {
-      bad("the central directory is not where the end record says");
-    }
-    if (end.count > end.size / central_bytes) {
-      bad("the end record counts ", end.count, " members in a directory of ", end.size, " bytes");
-    }
-    if (end.count > most_zip_members) {
-      fail(file_.name(), ": an archive of ", end.count, " members; at most ", most_zip_members,
-           " can be read");
-    }
-    return end;
-  }
-
-  /// Takes what the zip64 end record says, if there is one before the end record at `position`.
-  bool read_end64(std::uint64_t position, End& end, std::uint64_t& directory_end) const {
-    const bool needed = end.count == 0xFFFF || end.size == in_zip64 || end.offset == in_zip64;
-    unsigned char locator[locator_bytes];
-    if (position < locator_bytes + end64_bytes) return false;
-    file_.read_at(position - locator_bytes, locator, locator_bytes);
-    if (load32(locator) != locator_signature) return false;
-
-    const std::uint64_t record = load64(locator + 8);
-    unsigned char bytes[end64_bytes];
-    // Without one of these fields full, only a proper record makes it more than bytes of a comment.
-    const bool inside = record <= position - locator_bytes - end64_bytes;
-    if (inside) file_.read_at(record, bytes, end64_bytes);
-    const bool proper = inside && load32(bytes) == end64_signature &&
-                        load64(bytes + 4) == position - locator_bytes - record - 12;
-    if (!proper) {
-      if (!needed) return false;
-      bad("the zip64 end record is not where its locator says");
-    }
-    if (load32(locator + 4) != 0 || load32(locator + 16) > 1 || load32(bytes + 16) != 0 ||
-        load32(bytes + 20) != 0 || load64(bytes + 24) != load64(bytes + 32)) {
-      bad("it is one disk of several");
-    }
-    const End wide{load64(bytes + 32), load64(bytes + 40), load64(bytes + 48), {}};
-    if ((end.count != 0xFFFF && end.count != wide.count) ||
-        (end.size != in_zip64 && end.size != wide.size) ||
-        (end.offset != in_zip64 && end.offset != wide.offset)) {
-      bad("its two end records contradict each other");
-    }
-    end.count = wide.count;
-    end.size = wide.size;
-    end.offset = wide.offset;
-    directory_end = record;
-    return true;
-  }
-
-  /// The next member of the directory, with what its local header says.
-  ZipMember read_member(std::size_t index) {
-    const auto need = [&](std::size_t count) {
-      if (left_ < count) bad("the central directory ends within member ", index);
-    };
-    need(central_bytes);
-    const unsigned char* entry = central_.read(at_, central_bytes, 0).data();
-    if (load32(entry) != central_signature) bad("no central header for member ", index);
-    const std::size_t name_bytes = load16(entry + 28);
-    const std::size_t extra_bytes = load16(entry + 30);
-    const std::size_t length = central_bytes + name_bytes + extra_bytes + load16(entry + 32);
-    need(length);
-    entry = central_.read(at_, length, 0).data();
-    at_ += length;
-    left_ -= length;
-    const std::string_view raw(reinterpret_cast<const char*>(entry) + central_bytes, name_bytes);
-
-    ZipMember member;
-    const unsigned flags = load16(entry + 8);
-    member.name = flags & 0x0800 ? std::string(raw) : from_code_page_437(raw);
-    member.crc = load32(entry + 16);
-    member.packed = load32(entry + 20);
-    member.size = load32(entry + 24);
-    member.header = load32(entry + 42);
-    read_zip64(entry + central_bytes + name_bytes, extra_bytes, load16(entry + 34), member);
-    constexpr unsigned newest = 63;  // of the format, 6.3: what needs a later one may mean anything
-    if (entry[6] > newest) {
-      fail(file_.name(), ": '", shown(member.name), "' needs version ", entry[6] / 10, ".",
-           entry[6] % 10, " of the zip format; at most 6.3 can be read");
-    }
-    check_method(flags, load16(entry + 10), member);
-    // Each byte before the directory belongs to one member at most. This also bounds how many there
-    // can be, and what they unpack to.
-    const std::uint64_t room = directory_offset_ - used_;
-    if (member.packed > room || local_bytes + name_bytes > room - member.packed) {
-      bad("its members overlap; '", shown(member.name), "' has no room");
-    }
-    used_ += local_bytes + name_bytes + member.packed;
-    if (member.header > directory_offset_ - local_bytes - name_bytes) {
-      bad("'", shown(member.name), "' begins beyond the central directory");
-    }
-    read_local(raw, member);
-    return member;
-  }
-
-  /// What the local header at the member's place says of where its data begins.
-  void read_local(std::string_view name, ZipMember& member) {
-    const unsigned char* const local =
-        local_.read(member.header, local_bytes + name.size(), member.packed).data();
-    if (load32(local) != local_signature) bad("no local header for '", shown(member.name), "'");
-    if (load16(local + 26) != name.size() ||
-        !std::equal(name.begin(), name.end(), reinterpret_cast<const char*>(local) + local_bytes)) {
-      bad("the local header of '", shown(member.name), "' has another name");
-    }
-    if (load16(local + 6) & 0x2041) {
-      fail(file_.name(), ": '", shown(member.name), "' is encrypted");
-    }
-    member.begin = member.header + local_bytes + name.size() + load16(local + 28);
-    if (member.begin > directory_offset_ || member.packed > directory_offset_ - member.begin) {
-      bad("'", shown(member.name), "' reaches into the central directory");
-    }
-  }
-
-  void read_zip64(const unsigned char* extra, std::size_t length, unsigned disk,
-                  ZipMember& member) {
-    bool found = false;
-    const unsigned char* const end = extra + length;
-    while (end - extra >= 4) {
-      const unsigned id = load16(extra);
-      const std::size_t field = load16(extra + 2);
-      extra += 4;
-      if (field > static_cast<std::size_t>(end - extra)) {
-        bad("'", shown(member.name), "' has an extra field beyond its header");
-      }
-      if (id == 1 && !found) {
-        found = true;
-        std::size_t used = 0;
-        for (std::uint64_t* const value : {&member.size, &member.packed, &member.header}) {
-          if (*value != in_zip64) continue;
-          if (used + 8 > field) bad("'", shown(member.name), "' lacks a size in its zip64 field");
-          *value = load64(extra + used);
-          used += 8;
-        }
-        if (disk == 0xFFFF && used + 4 <= field) disk = load32(extra + used);
-      }
-      extra += field;
-    }
-    if (disk != 0) bad("'", shown(member.name), "' is on another disk");
-  }
-
-  void check_method(unsigned flags, unsigned method, ZipMember& member) const {
-    const auto refuse = [&](const auto&... parts) {
-      fail(file_.name(), ": '", shown(member.name), "'", parts...);
-    };
-    if (flags & 0x2041) refuse(" is encrypted");
-    if (flags & 0x0020) refuse(" is a patch");
-    if (method != 0 && method != 8) {
-      refuse(" is compressed by ", method_name(method), " (method ", method,
-             "); only stored and deflated members can be read");
-    }
-    member.deflated = method == 8;
-    if (!member.deflated && member.packed != member.size) {
-      bad("'", shown(member.name), "' is stored, but its two sizes differ");
-    }
-    if (member.name.find('\0') != std::string::npos)
-      bad("'", shown(member.name), "' has a zero byte in its name");
-    if (member.name.size() > most_name) {
-      fail(file_.name(), ": the name '", shown(member.name), "' is longer than ", most_name,
-           " bytes");
-    }
-  }
-
-  /// No two members share a byte or a name.
-  void check_overlaps(const std::vector<ZipMember>& members) const {
-    std::vector<const ZipMember*> by_place;
-    std::vector<std::string_view> names;
-    for (const ZipMember& member : members) {
-      by_place.push_back(&member);
-      names.push_back(member.name);
-    }
-    refuse_equal(names, text(file_.name(), ": damaged archive: it has two members"));
-    std::sort(by_place.begin(), by_place.end(),
-              [](const ZipMember* a, const ZipMember* b) { return a->header < b->header; });
-    for (std::size_t i = 1; i < by_place.size(); ++i) {
-      if (by_place[i]->header < by_place[i - 1]->begin + by_place[i - 1]->packed) {
-        bad("its members '", shown(by_place[i - 1]->name), "' and '", shown(by_place[i]->name),
-            "' overlap");
-      }
-    }
-  }
-
-  const InputFile& file_;
-  HeaderReader central_;
-  HeaderReader local_;
-  std::uint64_t directory_offset_ = 0;
-  std::uint64_t at_ = 0;    // in the directory, as far as it is read
-  std::uint64_t left_ = 0;  // bytes of it
-  std::uint64_t used_ = 0;  // bytes of the file that belong to members so far
-};
+std::string utf8_name(const unsigned char* entry) {
+  const std::string_view raw = raw_name(entry);
+  return load16(entry + 8) & 0x0800 ? std::string(raw) : from_code_page_437(raw);
+}
 
 }  // namespace
 
@@ -343,16 +97,242 @@ bool is_zip(std::uint32_t first_bytes) {
          first_bytes == end64_signature;
 }
 
-void refuse_equal(const std::vector<std::string_view>& names, const std::string& before) {
-  std::vector<std::pair<std::size_t, std::string_view>> sorted;  // by hashes: faster than by names
-  for (const std::string_view name : names) {
-    sorted.emplace_back(std::hash<std::string_view>()(name), name);
-  }
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) fail(before, " '", shown(twice->second), "'");
+template <class... Parts>
+void ZipReader::bad(const Parts&... parts) const {
+  fail(file_.name(), ": damaged archive: ", parts...);
 }
 
-ZipDirectory read_zip_directory(const InputFile& file) { return Reader(file).read(); }
+ZipReader::ZipReader(const InputFile& file) : file_(file), central_(file), local_(file) {
+  find_directory();
+  at_ = offset_;
+  places_.reserve(count_);
+}
+
+std::optional<ZipMember> ZipReader::next() {
+  while (places_.size() < count_) {
+    ZipMember member = read_member();
+    if (!member.name.ends_with('/')) return member;
+    if (member.size != 0) bad("the folder '", shown(member.name), "' has contents");
+  }
+  if (at_ != offset_ + size_) bad("the central directory is longer than its members");
+  check_overlaps();
+  return std::nullopt;
+}
+
+/// The end record is where a comment of the length that it states reaches the end of the file, but
+/// for zeros: who writes to a pipe or a tape fills up its last block.
+void ZipReader::find_directory() {
+  if (file_.size() < end_bytes) bad("too short for a zip file");
+  const std::size_t length = std::min<std::uint64_t>(file_.size(), end_bytes + most_comment);
+  std::vector<unsigned char> tail(length);
+  const std::uint64_t tail_offset = file_.size() - length;
+  file_.read_at(tail_offset, tail.data(), length);
+  std::size_t zeros = 0;
+  while (zeros < length && tail[length - 1 - zeros] == 0) ++zeros;
+  const unsigned char* found = nullptr;
+  for (std::size_t back = end_bytes; back <= length; ++back) {
+    const unsigned char* const at = tail.data() + length - back;
+    if (load32(at) != end_signature) continue;
+    const std::size_t whole = end_bytes + load16(at + 20);
+    if (whole > back || back - whole > zeros) continue;
+    if (found) bad("it has two end records, one in the comment of the other");
+    found = at;
+  }
+  if (!found) bad("no end record; it is truncated, or no zip file");
+
+  const std::uint64_t position = tail_offset + static_cast<std::uint64_t>(found - tail.data());
+  count_ = load16(found + 10);
+  size_ = load32(found + 12);
+  offset_ = load32(found + 16);
+  comment_.assign(reinterpret_cast<const char*>(found) + end_bytes, load16(found + 20));
+  std::uint64_t directory_end = position;
+  const bool zip64 = read_end64(position, directory_end);
+  if (!zip64 && (load16(found + 4) != 0 || load16(found + 6) != 0 ||
+                 load16(found + 8) != load16(found + 10))) {
+    bad("it is one disk of several");
+  }
+  if (offset_ > directory_end || size_ != directory_end - offset_) {
+    bad("the central directory is not where the end record says");
+  }
+  if (count_ > size_ / central_bytes) {
+    bad("the end record counts ", count_, " members in a directory of ", size_, " bytes");
+  }
+  if (count_ > most_zip_members) {
+    fail(file_.name(), ": an archive of ", count_, " members; at most ", most_zip_members,
+         " can be read");
+  }
+}
+
+/// Takes what the zip64 end record says, if there is one before the end record at `position`.
+bool ZipReader::read_end64(std::uint64_t position, std::uint64_t& directory_end) {
+  const bool needed = count_ == 0xFFFF || size_ == in_zip64 || offset_ == in_zip64;
+  unsigned char locator[locator_bytes];
+  if (position < locator_bytes + end64_bytes) return false;
+  file_.read_at(position - locator_bytes, locator, locator_bytes);
+  if (load32(locator) != locator_signature) return false;
+
+  const std::uint64_t record = load64(locator + 8);
+  unsigned char bytes[end64_bytes];
+  // Without one of these fields full, only a proper record makes it more than bytes of a comment.
+  const bool inside = record <= position - locator_bytes - end64_bytes;
+  if (inside) file_.read_at(record, bytes, end64_bytes);
+  const bool proper = inside && load32(bytes) == end64_signature &&
+                      load64(bytes + 4) == position - locator_bytes - record - 12;
+  if (!proper) {
+    if (!needed) return false;
+    bad("the zip64 end record is not where its locator says");
+  }
+  if (load32(locator + 4) != 0 || load32(locator + 16) > 1 || load32(bytes + 16) != 0 ||
+      load32(bytes + 20) != 0 || load64(bytes + 24) != load64(bytes + 32)) {
+    bad("it is one disk of several");
+  }
+  const std::uint64_t count = load64(bytes + 32);
+  const std::uint64_t size = load64(bytes + 40);
+  const std::uint64_t offset = load64(bytes + 48);
+  if ((count_ != 0xFFFF && count_ != count) || (size_ != in_zip64 && size_ != size) ||
+      (offset_ != in_zip64 && offset_ != offset)) {
+    bad("its two end records contradict each other");
+  }
+  count_ = count;
+  size_ = size;
+  offset_ = offset;
+  directory_end = record;
+  return true;
+}
+
+/// The next member of the directory, with what its local header says.
+ZipMember ZipReader::read_member() {
+  const std::size_t index = places_.size();
+  const std::uint64_t entry_at = at_;
+  const auto need = [&](std::size_t count) {
+    if (offset_ + size_ - at_ < count) bad("the central directory ends within member ", index);
+  };
+  need(central_bytes);
+  const unsigned char* entry = central_.read(at_, central_bytes, 0).data();
+  if (load32(entry) != central_signature) bad("no central header for member ", index);
+  const std::size_t name_bytes = load16(entry + 28);
+  const std::size_t extra_bytes = load16(entry + 30);
+  const std::size_t length = central_bytes + name_bytes + extra_bytes + load16(entry + 32);
+  need(length);
+  entry = central_.read(at_, length, 0).data();
+  at_ += length;
+  const std::string_view raw = raw_name(entry);
+
+  ZipMember member;
+  const unsigned flags = load16(entry + 8);
+  member.name = utf8_name(entry);
+  member.crc = load32(entry + 16);
+  member.packed = load32(entry + 20);
+  member.size = load32(entry + 24);
+  member.header = load32(entry + 42);
+  read_zip64(entry + central_bytes + name_bytes, extra_bytes, load16(entry + 34), member);
+  constexpr unsigned newest = 63;  // of the format, 6.3: what needs a later one may mean anything
+  if (entry[6] > newest) {
+    fail(file_.name(), ": '", shown(member.name), "' needs version ", entry[6] / 10, ".",
+         entry[6] % 10, " of the zip format; at most 6.3 can be read");
+  }
+  check_method(flags, load16(entry + 10), member);
+  // Each byte before the directory belongs to one member at most. This also bounds how many there
+  // can be, and what they unpack to.
+  const std::uint64_t room = offset_ - used_;
+  if (member.packed > room || local_bytes + name_bytes > room - member.packed) {
+    bad("its members overlap; '", shown(member.name), "' has no room");
+  }
+  used_ += local_bytes + name_bytes + member.packed;
+  if (member.header > offset_ - local_bytes - name_bytes) {
+    bad("'", shown(member.name), "' begins beyond the central directory");
+  }
+  read_local(raw, member);
+  places_.push_back({member.header, member.begin + member.packed, entry_at});
+  return member;
+}
+
+/// What the local header at the member's place says of where its data begins.
+void ZipReader::read_local(std::string_view name, ZipMember& member) {
+  const unsigned char* const local =
+      local_.read(member.header, local_bytes + name.size(), member.packed).data();
+  if (load32(local) != local_signature) bad("no local header for '", shown(member.name), "'");
+  if (load16(local + 26) != name.size() ||
+      !std::equal(name.begin(), name.end(), reinterpret_cast<const char*>(local) + local_bytes)) {
+    bad("the local header of '", shown(member.name), "' has another name");
+  }
+  if (load16(local + 6) & 0x2041) {
+    fail(file_.name(), ": '", shown(member.name), "' is encrypted");
+  }
+  member.begin = member.header + local_bytes + name.size() + load16(local + 28);
+  if (member.begin > offset_ || member.packed > offset_ - member.begin) {
+    bad("'", shown(member.name), "' reaches into the central directory");
+  }
+}
+
+void ZipReader::read_zip64(const unsigned char* extra, std::size_t length, unsigned disk,
+                           ZipMember& member) {
+  bool found = false;
+  const unsigned char* const end = extra + length;
+  while (end - extra >= 4) {
+    const unsigned id = load16(extra);
+    const std::size_t field = load16(extra + 2);
+    extra += 4;
+    if (field > static_cast<std::size_t>(end - extra)) {
+      bad("'", shown(member.name), "' has an extra field beyond its header");
+    }
+    if (id == 1 && !found) {
+      found = true;
+      std::size_t used = 0;
+      for (std::uint64_t* const value : {&member.size, &member.packed, &member.header}) {
+        if (*value != in_zip64) continue;
+        if (used + 8 > field) bad("'", shown(member.name), "' lacks a size in its zip64 field");
+        *value = load64(extra + used);
+        used += 8;
+      }
+      if (disk == 0xFFFF && used + 4 <= field) disk = load32(extra + used);
+    }
+    extra += field;
+  }
+  if (disk != 0) bad("'", shown(member.name), "' is on another disk");
+}
+
+void ZipReader::check_method(unsigned flags, unsigned method, ZipMember& member) const {
+  const auto refuse = [&](const auto&... parts) {
+    fail(file_.name(), ": '", shown(member.name), "'", parts...);
+  };
+  if (flags & 0x2041) refuse(" is encrypted");
+  if (flags & 0x0020) refuse(" is a patch");
+  if (method != 0 && method != 8) {
+    refuse(" is compressed by ", method_name(method), " (method ", method,
+           "); only stored and deflated members can be read");
+  }
+  member.deflated = method == 8;
+  if (!member.deflated && member.packed != member.size) {
+    bad("'", shown(member.name), "' is stored, but its two sizes differ");
+  }
+  if (member.name.find('\0') != std::string::npos)
+    bad("'", shown(member.name), "' has a zero byte in its name");
+  if (member.name.size() > most_name) {
+    fail(file_.name(), ": the name '", shown(member.name), "' is longer than ", most_name,
+         " bytes");
+  }
+}
+
+/// No two members share a byte.
+void ZipReader::check_overlaps() {
+  const auto before = [](const Place& a, const Place& b) { return a.begin < b.begin; };
+  if (!std::is_sorted(places_.begin(), places_.end(), before)) {
+    std::sort(places_.begin(), places_.end(), before);
+  }
+  for (std::size_t i = 1; i < places_.size(); ++i) {
+    if (places_[i].begin >= places_[i - 1].end) continue;
+    const std::string first = name_at(places_[i - 1].entry);
+    const std::string second = name_at(places_[i].entry);
+    bad("its members '", shown(first), "' and '", shown(second), "' overlap");
+  }
+}
+
+/// The name of the member of which the directory tells there.
+std::string ZipReader::name_at(std::uint64_t entry) {
+  const std::size_t bytes = load16(central_.read(entry, central_bytes, 0).data() + 28);
+  const unsigned char* const whole = central_.read(entry, central_bytes + bytes, 0).data();
+  return utf8_name(whole);
+}
 
 }  // namespace mnemo::detail
