@@ -1,6 +1,7 @@
 #include "mnemo/core/detail/gemm.hpp"
 
 #include <cblas.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,6 +12,10 @@
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
 
+// Of OpenBLAS's pthread build, which calls it before a fork, and starts its threads again once
+// somebody asks for them; null in other builds.
+extern "C" int blas_thread_shutdown_() __attribute__((weak));  // NOLINT: its name
+
 namespace mnemo::detail {
 namespace {
 
@@ -18,13 +23,27 @@ namespace {
 // pthread build counts threads for the whole process, its OpenMP build for each calling thread, and
 // anybody may have changed the number since: so both are looked at, which costs a nanosecond.
 void use_one_blas_thread() {
-  thread_local bool pinned = false;
+  thread_local bool pinned = openblas_get_parallel() != OPENBLAS_OPENMP;
   if (pinned && openblas_get_num_threads() == 1) return;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   openblas_set_num_threads(1);
   pinned = true;
 }
+
+// From the start of a program on, OpenBLAS's threads watch for work, for up to a tenth of a second,
+// and take processors from ours. They are ended before main, and only where no other thread exists,
+// which might be using them.
+[[maybe_unused]] const bool blas_threads_ended = [] {
+  const int blas_threads = openblas_get_num_threads();  // this one is among them
+  use_one_blas_thread();
+  struct stat tasks {};  // has as many links as there are threads, and two more
+  const bool alone = ::stat("/proc/self/task", &tasks) == 0 &&
+                     tasks.st_nlink == static_cast<nlink_t>(blas_threads) + 2;
+  if (!alone || openblas_get_parallel() != OPENBLAS_THREAD || !blas_thread_shutdown_) return false;
+  blas_thread_shutdown_();
+  return true;
+}();
 
 void cblas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
                 float alpha, const float* a, blasint lda, const float* b, blasint ldb, float beta,

@@ -6,6 +6,7 @@
 ///   dcgan --resume            goes on where that was stopped, killed or finished, bit for bit
 #include <array>
 #include <cstdint>
+#include <future>
 #include <mnemo/mnemo.hpp>
 #include <string>
 
@@ -147,12 +148,14 @@ int train(int argc, const char* const* argv) {
   if (options.threads) set_threads(static_cast<int>(*options.threads));
   catch_stop_signals();
 
-  const Tensor images = load_images(options.data).images;
+  // Read on a thread of its own, while this one draws the first weights.
+  auto data = std::async(std::launch::async, load_images, options.data);
   const Rng seed(static_cast<std::uint64_t>(options.seed.value_or(RunOptions::default_seed)));
+  Dcgan model(seed);
+  const Tensor images = data.get().images;
   io::Batches batches({images}, {.size = options.batch.value_or(RunOptions::default_batch),
                                  .drop_last = true,
                                  .seed = seed.seed()});
-  Dcgan model(seed);
 
   Variables state = model.variables();
   state.add("data", data_state(batches, images));

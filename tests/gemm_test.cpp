@@ -3,12 +3,18 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "mnemo/core/parallel.hpp"
+
+extern "C" int openblas_get_num_threads();
+extern "C" int openblas_get_parallel();
 
 namespace {
 
@@ -81,6 +87,21 @@ const std::int64_t sizes[][3] = {{1, 1, 1},       {1, 7, 5},      {5, 1, 9},    
                                  {130, 260, 150}, {300, 70, 129}, {1, 1500, 900}, {1030, 2, 600}};
 
 }  // namespace
+
+TEST_CASE("OpenBLAS has no threads of its own once a program has begun") {
+  // 1 is the pthread build; sanitizers have threads, too.
+  if (std::getenv("MNEMO_SANITIZED") || openblas_get_parallel() != 1) return;
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  CHECK(threads() == 1);
+  std::vector<double> one(1);
+  mnemo::detail::gemm<double>(false, false, 1, 1, 1, 1.0, one.data(), 1, one.data(), 1, 0.0,
+                              one.data(), 1);
+  CHECK(openblas_get_num_threads() == 1);
+  CHECK(threads() == 1);  // where they were asked for just one, they have not come back
+}
 
 TEST_CASE("matrix products agree with plain loops") {
   std::mt19937_64 random(1);

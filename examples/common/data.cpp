@@ -1,6 +1,5 @@
 #include "common/data.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "common/synthetic.hpp"
@@ -32,9 +31,16 @@ std::uint64_t fingerprint(const mnemo::Tensor& tensor) {
     hash = mix(hash, static_cast<std::uint64_t>(length));
   }
   const auto* bytes = static_cast<const unsigned char*>(tensor.raw());
-  for (std::size_t at = 0; at < tensor.bytes(); at += sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes + at, std::min(sizeof word, tensor.bytes() - at));
+  const std::size_t tail = tensor.bytes() % sizeof(std::uint64_t);
+  const auto* const end = bytes + tensor.bytes();
+  std::uint64_t word = 0;
+  for (; bytes != end - tail; bytes += sizeof word) {
+    std::memcpy(&word, bytes, sizeof word);
+    hash = mix(hash, word);
+  }
+  if (tail > 0) {
+    word = 0;
+    std::memcpy(&word, bytes, tail);
     hash = mix(hash, word);
   }
   return hash;
