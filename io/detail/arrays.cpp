@@ -36,8 +36,8 @@ void find_name(StoredArray& array, std::size_t begin) {
   array.name_bytes = static_cast<std::uint32_t>(name.size());
 }
 
-/// What is no array, as one of its bytes.
-StoredArray as_bytes(StoredArray array, std::uint64_t size) {
+/// What is no array is read as one of its bytes.
+StoredArray array_of_bytes(StoredArray array, std::uint64_t size) {
   array.header = {
       .dtype = DType::uint8, .data_bytes = size, .shape = {static_cast<std::int64_t>(size)}};
   return array;
@@ -121,7 +121,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
     } else if (array.place.ends_with(suffix)) {
       fail(array.where(), not_npy);
     } else {
-      stored.others.push_back(as_bytes(std::move(array), member->size));
+      stored.others.push_back(array_of_bytes(std::move(array), member->size));
     }
   }
 }
@@ -171,7 +171,8 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
 }
 
 void refuse_equal_names(const StoredArrays& stored) {
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> sorted;  // by hashes: faster than by names
+  // By hashes, which is faster than by names; small, since there may be many.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> sorted;
   sorted.reserve(stored.arrays.size());
   for (std::uint32_t i = 0; i < stored.arrays.size(); ++i) {
     const std::size_t hash = std::hash<std::string_view>()(stored.arrays[i].name());
@@ -189,7 +190,7 @@ void refuse_equal_names(const StoredArrays& stored) {
   }
 }
 
-/// Elements to be read: of one array, the bytes from `begin` on, as many as `length` says.
+/// Elements to be read: of one array, the bytes from `begin` on, as many as `piece_bytes` says.
 struct Piece {
   std::uint32_t array;
   std::uint32_t crc;
@@ -197,7 +198,7 @@ struct Piece {
 };
 
 /// A deflated array is in one piece, and so is an empty one.
-std::uint64_t length(const StoredArray& array, std::uint64_t begin) {
+std::uint64_t piece_bytes(const StoredArray& array, std::uint64_t begin) {
   const std::uint64_t left = array.header.data_bytes - begin;
   return array.deflated ? left : std::min(left, chunk_bytes);
 }
@@ -205,7 +206,7 @@ std::uint64_t length(const StoredArray& array, std::uint64_t begin) {
 void read_piece(const StoredArray& array, const Tensor& tensor, Piece& piece) {
   const std::shared_ptr<const InputFile> file = file_of(array);
   auto* const data = static_cast<std::byte*>(tensor.storage()->data()) + piece.begin;
-  const std::size_t count = length(array, piece.begin);
+  const std::size_t count = piece_bytes(array, piece.begin);
   if (array.deflated) {
     Inflater& inflater = inflater_at(*file, array);
     inflater.skip(array.header.header_bytes);
@@ -225,7 +226,7 @@ std::vector<Piece> cut(std::span<const StoredArray* const> arrays) {
     std::uint64_t begin = 0;
     do {
       pieces.push_back({i, 0, begin});
-      begin += length(*arrays[i], begin);
+      begin += piece_bytes(*arrays[i], begin);
     } while (begin < arrays[i]->header.data_bytes);
   }
   return pieces;
@@ -238,9 +239,10 @@ void check_crcs(std::span<const StoredArray* const> arrays, std::span<const Piec
     const StoredArray& array = *arrays[i];
     uLong crc = array.header_crc;
     for (; piece != pieces.end() && piece->array == i; ++piece) {
-      crc = array.deflated ? piece->crc  // the header's with it
-                           : ::crc32_combine(crc, piece->crc,
-                                             static_cast<z_off_t>(length(array, piece->begin)));
+      crc = array.deflated
+                ? piece->crc  // the header's with it
+                : ::crc32_combine(crc, piece->crc,
+                                  static_cast<z_off_t>(piece_bytes(array, piece->begin)));
     }
     if (array.crc && crc != *array.crc) {
       fail(array.where(), ": damaged (its CRC-32 does not match)");
