@@ -253,6 +253,18 @@ TEST_CASE("a save that fails leaves the older file as it was, and nothing beside
   CHECK(folder.names() == std::vector<std::string>{"state.npz"});
 }
 
+TEST_CASE("names of a folder's files that cannot be shown are refused, and not shown") {
+  for (const std::string name : {"a\nb.npy", "\xff.npy", "\u0085.npy"}) {
+    const Folder folder;
+    io::write_npy(folder.path / "x.npy", ones({1}));
+    std::filesystem::rename(folder.path / "x.npy", folder.path / name);
+    const std::string message = message_of([&] { io::read(folder.path); });
+    CHECK(contains(message, "?"));
+    CHECK(contains(message, "has control characters, or is no UTF-8"));
+    CHECK_FALSE(contains(message, name));
+  }
+}
+
 TEST_CASE("a folder that holds other things is not replaced") {
   const Folder folder;
   io::save(folder.path / "state/", state(3));

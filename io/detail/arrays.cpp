@@ -146,10 +146,11 @@ void open_folder(const fs::path& folder, StoredArrays& stored) {
   std::sort(paths.begin(), paths.end());  // folders have no order of their own
   for (const fs::path& path : paths) {
     const std::string name = path.generic_string();
-    if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20; })) {
-      fail(folder.string(), ": '", shown(name), "' has control characters in its name");
-    }
     if (name.ends_with(suffix)) {
+      if (shown(name, name.size()) != name) {
+        fail(folder.string(), ": the name '", shown(name),
+             "' has control characters, or is no UTF-8");
+      }
       const InputFile file(folder / path);
       stored.file_bytes += file.size();
       open_single(file, name.size(), stored);

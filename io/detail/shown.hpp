@@ -9,8 +9,7 @@ namespace mnemo::detail {
 
 /// A name out of a file, for a message of one line: no line feeds, no escapes of a terminal, nothing
 /// but UTF-8, no end where it has none.
-inline std::string shown(std::string_view name) {
-  constexpr std::size_t most = 200;
+inline std::string shown(std::string_view name, std::size_t most = 200) {
   std::string text;
   for (std::size_t at = 0, length = 0; at < name.size(); at += std::max<std::size_t>(length, 1)) {
     if (text.size() >= most) return text + "...";
