@@ -1,11 +1,7 @@
 #pragma once
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
-#include <exception>
 #include <functional>
-#include <mutex>
-#include <thread>
+#include <memory>
 #include <vector>
 
 #include "mnemo/core/tensor.hpp"
@@ -48,33 +44,11 @@ class Prefetch {
   Batch next();
 
   /// The source's state under the source's names, as of the last batch that `next` gave.
-  const Variables& variables() const { return handed_out_; }
+  const Variables& variables() const;
 
  private:
-  struct Ready {
-    Batch batch;
-    std::vector<Tensor> state;  // of the source, after this batch
-    std::exception_ptr error;
-  };
-
-  bool edited() const;
-  void rewind_source() const;
-  void start();
-  void stop();
-  void work();
-  Ready make() const;
-
-  Produce produce_;
-  Variables source_state_;
-  Variables handed_out_;          // what others see and may write
-  std::vector<Tensor> expected_;  // what it is unless somebody has
-  std::size_t depth_;
-
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Ready> ready_;
-  bool stopping_ = false;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace mnemo::io

@@ -158,7 +158,7 @@ std::string Module::describe() const {
   return name.substr(begin);
 }
 
-std::shared_ptr<Module> Module::copied() const {
+std::unique_ptr<Module> Module::copied() const {
   const std::string name = describe();
   detail::fail(name, ": cannot be cloned unless it derives from nn::Layer<", name,
                ">; or make a second one and copy_from() this one");

@@ -154,7 +154,7 @@ class Module {
   const std::vector<NamedModule>& children() const { return children_; }
 
   /// What the copy constructor of the module's type makes; Layer has it.
-  virtual std::shared_ptr<Module> copied() const;
+  virtual std::unique_ptr<Module> copied() const;
 
  private:
   enum class Which { parameters, buffers, both };
@@ -222,12 +222,12 @@ class Layer : public Base {
 
  protected:
   /// A copy of this one, for clone().
-  std::shared_ptr<Module> copied() const override {
+  std::unique_ptr<Module> copied() const override {
     static_assert(
         std::is_copy_assignable_v<Derived>,
         "a module that can be cloned holds its children as nn::Child<M>, not by reference, "
         "and has no const members");
-    return std::make_shared<Derived>(static_cast<const Derived&>(*this));
+    return std::unique_ptr<Module>(new Derived(static_cast<const Derived&>(*this)));
   }
 };
 

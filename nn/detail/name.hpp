@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <cstddef>
 
 namespace mnemo::nn::detail {
@@ -7,7 +6,9 @@ namespace mnemo::nn::detail {
 /// A string literal as the argument of a template.
 template <std::size_t size>
 struct Name {
-  consteval Name(const char (&literal)[size]) { std::copy_n(literal, size, text); }  // NOLINT
+  consteval Name(const char (&literal)[size]) {  // NOLINT
+    for (std::size_t i = 0; i < size; ++i) text[i] = literal[i];
+  }
   char text[size] = {};
 };
 
