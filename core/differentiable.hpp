@@ -51,7 +51,7 @@ class Node : public RefCounted {
 
   /// `name` of the operation, a string literal, and shape and dtype of its result.
   Node(const char* name, const Shape& shape, DType dtype)
-      : name_(name), shape_(shape), dtype_(dtype) {}
+      : dtype_(dtype), name_(name), shape_(shape) {}
   virtual ~Node() = default;
 
   const char* name() const { return name_; }  ///< of the operation, for messages
@@ -61,8 +61,9 @@ class Node : public RefCounted {
   DType dtype() const { return dtype_; }
   ///@}
   /// Whether no operation made it: a parameter.
-  bool is_leaf() const { return inputs_.data() == nullptr; }
-  std::span<const Input> inputs() const { return inputs_; }  ///< in the order of the arguments
+  bool is_leaf() const { return inputs_ == nullptr; }
+  /// In the order of the arguments.
+  std::span<const Input> inputs() const { return {inputs_, input_count_}; }
   /// Runs the rule: from the gradient of the result those of the inputs that are wanted.
   virtual void apply(Pullback& back) const = 0;
 
@@ -81,13 +82,17 @@ class Node : public RefCounted {
   friend class Pullback;
   friend void destroy(Node* node) noexcept;
 
-  const char* name_;
-  Shape shape_;
+  // In an order that leaves no gaps: large graphs are made of these.
   DType dtype_;
-  std::span<Input> inputs_;
-  Ref<Storage> output_;  // not the tensor: that would keep this node alive for ever
+  std::uint32_t input_count_ = 0;
   std::uint32_t output_version_ = 0;
-  Node* next_to_free_ = nullptr;
+  Input* inputs_ = nullptr;
+  union {
+    const char* name_;
+    Node* next_to_free_;  // once nobody asks for the name any more
+  };
+  Ref<Storage> output_;  // not the tensor: that would keep this node alive for ever
+  Shape shape_;
 };
 
 /// What a rule works with: the gradient of the operation's result, and where to put the gradients of

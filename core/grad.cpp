@@ -1,10 +1,12 @@
 #include "mnemo/core/grad.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <cstddef>
 
 #include "mnemo/core/arithmetic.hpp"
 #include "mnemo/core/detail/accumulate.hpp"
+#include "mnemo/core/detail/cached.hpp"
+#include "mnemo/core/detail/node_index.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/reduce.hpp"
@@ -17,69 +19,28 @@ thread_local bool recording_on = true;
 // A node on the way from the outputs to the inputs, and what has flowed into it so far.
 struct Stop {
   const Node* node;
-  std::size_t first_edge;  // of as many as the node has inputs
-  bool is_input;
-  bool needed;  // leads to an input, or is one
+  bool is_input = false;
+  bool needed = false;         // leads to an input, or is one
+  bool entered = false;        // by the walk
+  std::size_t first_edge = 0;  // then: of as many as the node has inputs
   Tensor gradient{};
-};
-
-// From node to position, open addressing. Never iterated: the order of the addresses in it must not
-// show anywhere.
-class NodeIndex {
- public:
-  static constexpr std::int64_t none = -1;
-
-  NodeIndex() : slots_(64) {}
-
-  std::int64_t find(const Node* node) { return slot_of(node).position; }
-
-  // The position of `node`, to be set if it is `none`. Valid until the next call.
-  std::int64_t& find_or_add(const Node* node) {
-    Slot* slot = &slot_of(node);
-    if (slot->node) return slot->position;
-    if (++count_ * 2 > slots_.size()) {
-      grow();
-      slot = &slot_of(node);
-    }
-    slot->node = node;
-    return slot->position;
-  }
-
- private:
-  struct Slot {
-    const Node* node = nullptr;
-    std::int64_t position = none;
-  };
-
-  // The slot that holds `node`, or the free one where it belongs.
-  Slot& slot_of(const Node* node) {
-    const std::size_t mask = slots_.size() - 1;
-    // Nodes made one after the other lie side by side in memory, and shall here: a large graph
-    // would wait for memory at every look-up otherwise. A node takes more than 128 bytes; regions of
-    // 16 MiB are scattered.
-    const std::size_t place = std::bit_cast<std::uintptr_t>(node) >> 7;
-    std::size_t slot = place + ((place >> 17) * 0x9E3779B97F4A7C15u >> 20);
-    while (slots_[slot & mask].node && slots_[slot & mask].node != node) ++slot;
-    return slots_[slot & mask];
-  }
-
-  void grow() {
-    std::vector<Slot> old(slots_.size() * 2);
-    std::swap(old, slots_);
-    for (const Slot& entry : old) {
-      if (entry.node) slot_of(entry.node) = entry;
-    }
-  }
-
-  std::vector<Slot> slots_;
-  std::size_t count_ = 0;
 };
 
 // The graph below the outputs, and an order in which each node comes after those it was made from.
 // Nodes are looked up while it is walked, and never again: in a large graph that is a wait for memory.
 class Route {
  public:
-  void add_input(const Node* node) { inputs_.find_or_add(node) = 0; }
+  Route() {
+    // Enough for many graphs: to grow up to there would take longer than to walk them.
+    stops_.reserve(16);
+    edges_.reserve(32);
+    order_.reserve(16);
+  }
+
+  void add_input(const Node* node) {
+    Stop& stop = at(position_of(node));
+    stop.is_input = stop.needed = true;
+  }
 
   // Depth first with an explicit stack: a chain of a million operations must not overflow the call
   // stack.
@@ -88,15 +49,15 @@ class Route {
       std::int64_t stop;
       std::size_t next_input;
     };
-    std::vector<Frame> stack;
-    // The position of the stop of `node`, which goes onto the stack if it is new.
+    detail::CachedVector<Frame> stack;
+    stack.reserve(16);
+    // The position of the stop of `node`, which goes onto the stack if it is new there.
     const auto visit = [&](const Node* node) {
-      std::int64_t& position = index_.find_or_add(node);
-      if (position != NodeIndex::none) return position;
-      position = std::ssize(stops_);
-      const bool is_input = inputs_.find(node) != NodeIndex::none;
-      stops_.push_back({node, edges_.size(), is_input, is_input});
-      edges_.resize(edges_.size() + node->inputs().size(), NodeIndex::none);
+      const std::int64_t position = position_of(node);
+      Stop& stop = at(position);
+      if (std::exchange(stop.entered, true)) return position;
+      stop.first_edge = edges_.size();
+      edges_.resize(edges_.size() + node->inputs().size(), detail::NodeIndex::none);
       stack.push_back({position, 0});
       return position;
     };
@@ -118,25 +79,32 @@ class Route {
     }
   }
 
-  const std::vector<std::int64_t>& order() const { return order_; }
+  const detail::CachedVector<std::int64_t>& order() const { return order_; }
   Stop& at(std::int64_t position) { return stops_[static_cast<std::size_t>(position)]; }
-  // The stop of `node`, or nullptr if no output leads to it.
-  Stop* find(const Node* node) {
-    const std::int64_t position = index_.find(node);
-    return position == NodeIndex::none ? nullptr : &at(position);
-  }
+  // The stop of an input or an output.
+  Stop& find(const Node* node) { return at(position_of(node)); }
   // The stop of what made an input of the stop's node, or nullptr where no gradient is wanted.
   Stop* below(const Stop& stop, std::size_t input) {
     const std::int64_t position = edges_[stop.first_edge + input];
-    return position == NodeIndex::none ? nullptr : &at(position);
+    return position == detail::NodeIndex::none ? nullptr : &at(position);
   }
 
  private:
-  NodeIndex inputs_;
-  NodeIndex index_;
-  std::vector<Stop> stops_;          // in the order in which the walk came to them
-  std::vector<std::int64_t> edges_;  // positions of stops
-  std::vector<std::int64_t> order_;  // the same, in the order in which it left them
+  // That of the stop of `node`, which is added where there is none.
+  std::int64_t position_of(const Node* node) {
+    std::int64_t& position = index_.find_or_add(node);
+    if (position == detail::NodeIndex::none) {
+      position = std::ssize(stops_);
+      stops_.push_back({node});
+    }
+    return position;
+  }
+
+  detail::NodeIndex index_;
+  detail::CachedVector<Stop>
+      stops_;  // of inputs and then in the order in which the walk came there
+  detail::CachedVector<std::int64_t> edges_;  // positions of stops
+  detail::CachedVector<std::int64_t> order_;  // the same, in the order in which it left them
 };
 
 // Adds what a rule gave for one input to what has come there before.
@@ -183,8 +151,8 @@ void seed(Route& route, const std::vector<Tensor>& outputs, const GradOptions& o
       detail::fail("grad: output ", i, " has shape ", output.shape(),
                    "; an output of more or fewer than one element needs grad_outputs");
     }
-    Stop* const stop = route.find(output.node().get());
-    if (stop->needed) flow(*stop, std::move(gradient), *stop->node, options.create_graph);
+    Stop& stop = route.find(output.node().get());
+    if (stop.needed) flow(stop, std::move(gradient), *stop.node, options.create_graph);
   }
 }
 
@@ -222,6 +190,30 @@ class Recording {
   bool before_;
 };
 
+// The next stop of the way back, with `left` before it. A large graph has left the caches by then, so
+// what the rules of those to come will read is asked for in time: each thing when what leads to it
+// has come.
+Stop& next_stop(Route& route, std::size_t left) {
+  const auto fetch = [](const void* from, std::size_t lines) {
+    for (std::size_t i = 0; i < lines; ++i) {
+      __builtin_prefetch(static_cast<const std::byte*>(from) + 64 * i);
+    }
+  };
+  const auto node_after = [&](std::size_t steps) {
+    return route.at(route.order()[left - steps]).node;
+  };
+  if (left >= 12) {
+    fetch(node_after(12), 3);
+    for (const Node::Input& input : node_after(8)->inputs()) {
+      if (input.kept.defined()) fetch(&input.kept.storage(), 1);
+    }
+    for (const Node::Input& input : node_after(4)->inputs()) {
+      if (input.kept.defined()) fetch(input.kept.storage().get(), 2);
+    }
+  }
+  return route.at(route.order()[left]);
+}
+
 // The gradients of `inputs`, undefined where none of the outputs depends on it.
 std::vector<Tensor> differentiate(const std::vector<Tensor>& outputs,
                                   const std::vector<Tensor>& inputs, const GradOptions& options) {
@@ -242,7 +234,7 @@ std::vector<Tensor> differentiate(const std::vector<Tensor>& outputs,
   std::vector<std::uint8_t> flags;
   std::vector<Tensor> results;
   for (std::size_t i = route.order().size(); i-- > 0;) {
-    Stop& stop = route.at(route.order()[i]);
+    Stop& stop = next_stop(route, i);
     if (!stop.needed || stop.node->is_leaf() || !stop.gradient.defined()) continue;
     Tensor gradient = stop.is_input ? stop.gradient : std::move(stop.gradient);
     pull_through(route, stop, std::move(gradient), options.create_graph, flags, results);
@@ -250,8 +242,8 @@ std::vector<Tensor> differentiate(const std::vector<Tensor>& outputs,
   std::vector<Tensor> gradients;
   gradients.reserve(inputs.size());
   for (const Tensor& input : inputs) {
-    const Stop* stop = input.requires_grad() ? route.find(input.node().get()) : nullptr;
-    gradients.push_back(stop ? stop->gradient : Tensor());
+    const bool recorded = input.requires_grad();
+    gradients.push_back(recorded ? route.find(input.node().get()).gradient : Tensor());
   }
   return gradients;
 }
@@ -313,7 +305,8 @@ void Node::set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor
       inputs[i].version = tensor.version();
     }
   }
-  inputs_ = inputs;
+  inputs_ = inputs.data();
+  input_count_ = static_cast<std::uint32_t>(inputs.size());
 }
 
 void Pullback::throw_no_input(std::size_t index) const {

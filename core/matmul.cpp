@@ -46,10 +46,11 @@ Shape batch_of(const Tensor& x) {
   return Shape(std::span<const std::int64_t>(x.shape().begin(), x.rank() - 2));
 }
 
-Shape with_matrix(Shape batch, std::int64_t rows, std::int64_t columns) {
-  batch.push_back(rows);
-  batch.push_back(columns);
-  return batch;
+Shape with_matrix(const Shape& batch, std::int64_t rows, std::int64_t columns) {
+  Shape shape(batch.rank() + 2, columns);
+  std::copy(batch.begin(), batch.end(), shape.begin());
+  shape[batch.rank()] = rows;
+  return shape;
 }
 
 // Runs `body(a_matrix, b_matrix, result_matrix)`, the numbers of the matrices of a batch product.

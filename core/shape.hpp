@@ -1,15 +1,17 @@
 #pragma once
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace mnemo {
 
-/// The lengths of a tensor's axes, outermost first. Behaves like a vector of int64; up to six axes
-/// are held without an allocation, since a shape is made for every small tensor.
+/// The lengths of a tensor's axes, outermost first. Behaves like a vector of int64; up to four
+/// axes are held without an allocation, since a shape is made for every small tensor.
 class Shape {
  public:
   Shape() = default;
@@ -23,28 +25,37 @@ class Shape {
   ///@}
   /// `rank` axes of length `length`.
   Shape(std::size_t rank, std::int64_t length) : rank_(rank) {
-    if (rank > inline_rank) heap_ = std::make_unique<std::int64_t[]>(rank);
+    if (on_heap()) inline_[0] = std::bit_cast<std::int64_t>(new std::int64_t[rank]);
     std::fill(begin(), end(), length);
   }
   ///@{
   /// Copies and moves as a vector does.
-  Shape(const Shape& other) : Shape(std::span(other.begin(), other.rank_)) {}
-  Shape(Shape&& other) noexcept = default;
-  Shape& operator=(const Shape& other) {
-    if (this != &other) *this = Shape(other);
+  Shape(const Shape& other) : inline_(other.inline_) {
+    if (other.on_heap()) {
+      *this = Shape(std::span(other.begin(), other.rank_));
+    } else {
+      rank_ = other.rank_;
+    }
+  }
+  Shape(Shape&& other) noexcept : rank_(std::exchange(other.rank_, 0)), inline_(other.inline_) {}
+  Shape& operator=(Shape other) noexcept {
+    std::swap(rank_, other.rank_);
+    std::swap(inline_, other.inline_);
     return *this;
   }
-  Shape& operator=(Shape&& other) noexcept = default;
   ///@}
+  ~Shape() {
+    if (on_heap()) delete[] heap();
+  }
 
   ///@{
   /// As those of std::vector<std::int64_t>; `rank()` is `size()`, and places are not checked.
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return rank_; }
   bool empty() const { return rank_ == 0; }
-  std::int64_t* begin() { return heap_ ? heap_.get() : inline_; }
+  std::int64_t* begin() { return on_heap() ? heap() : inline_.data(); }
   std::int64_t* end() { return begin() + rank_; }
-  const std::int64_t* begin() const { return heap_ ? heap_.get() : inline_; }
+  const std::int64_t* begin() const { return on_heap() ? heap() : inline_.data(); }
   const std::int64_t* end() const { return begin() + rank_; }
   std::int64_t& operator[](std::size_t axis) { return begin()[axis]; }
   std::int64_t operator[](std::size_t axis) const { return begin()[axis]; }
@@ -71,10 +82,12 @@ class Shape {
   }
 
  private:
-  static constexpr std::size_t inline_rank = 6;
+  static constexpr std::size_t inline_rank = 4;
+  bool on_heap() const { return rank_ > inline_rank; }
+  std::int64_t* heap() const { return std::bit_cast<std::int64_t*>(inline_[0]); }
+
   std::size_t rank_ = 0;
-  std::int64_t inline_[inline_rank] = {};
-  std::unique_ptr<std::int64_t[]> heap_;
+  std::array<std::int64_t, inline_rank> inline_{};  // or, in the first, where the heap has them
 };
 
 /// "[64, 1, 28, 28]"

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "mnemo/core/detail/cached.hpp"
 #include "mnemo/core/detail/pages.hpp"
 #include "mnemo/core/detail/text.hpp"
 
@@ -250,6 +251,19 @@ void destroy(Storage* storage) noexcept {
   storage->~Storage();
   cache().give_back(storage, block_bytes);
 }
+
+namespace detail {
+
+void* take_block(std::size_t bytes) {
+  std::size_t block_bytes = 0;
+  return cache().take(bytes, block_bytes);
+}
+
+void give_back_block(void* block, std::size_t bytes) noexcept {
+  cache().give_back(block, size_class(bytes).block_bytes);
+}
+
+}  // namespace detail
 
 namespace memory {
 

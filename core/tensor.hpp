@@ -130,17 +130,18 @@ class Tensor {
   Tensor with_node(Ref<Node> node) &&;
 
  private:
+  // In an order that leaves no gaps: large graphs are made of these.
   struct Body : RefCounted {
     Body(Ref<Storage> storage_, Shape&& shape_, DType dtype_)
-        : storage(std::move(storage_)),
-          shape(std::move(shape_)),
-          elements(shape.elements()),
-          dtype(dtype_) {}
-    Ref<Storage> storage;
-    Shape shape;
-    std::int64_t elements;
+        : dtype(dtype_),
+          elements(shape_.elements()),
+          storage(std::move(storage_)),
+          shape(std::move(shape_)) {}
     DType dtype;
+    std::int64_t elements;
+    Ref<Storage> storage;
     Ref<Node> node;  // null outside the graph
+    Shape shape;
     friend void destroy(Body* body) noexcept { delete body; }
   };
 

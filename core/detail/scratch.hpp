@@ -5,7 +5,7 @@
 namespace mnemo::detail {
 
 /// Which of a thread's scratch buffers; each is in use by at most one kernel at a time.
-enum class Slot { columns, gathered, planes, places, product, shared, partial, count };
+enum class Slot { columns, gathered, planes, places, product, shared, partial, transposed, count };
 
 /// At least `bytes` uninitialised bytes, 64-byte aligned, that belong to the calling thread until
 /// it asks for the same slot again. Kept from call to call, so that a kernel meets warm pages.
