@@ -16,25 +16,33 @@ using mnemo::detail::ConvGeometry;
 
 namespace {
 
-// The reference: each product x * w * u that the form u·conv(x, w) sums, one after the other.
+// The reference: each product x * w * u that the form u·conv(x, w) sums, row by row: `visit` gets
+// where in x, w and u the first of `count` products takes its factors; the next takes x `stride_width`
+// further, u one further and w from the same place.
 template <class Visit>
-void for_each_product(const ConvGeometry& g, const Visit& visit) {
+void for_each_row(const ConvGeometry& g, const Visit& visit) {
   const std::int64_t in = g.in_channels / g.groups, out = g.out_channels / g.groups;
   for (std::int64_t n = 0; n < g.batch; ++n)
     for (std::int64_t o = 0; o < g.out_channels; ++o)
       for (std::int64_t c = 0; c < in; ++c)
-        for (std::int64_t oy = 0; oy < g.out_height; ++oy)
-          for (std::int64_t ox = 0; ox < g.out_width; ++ox)
-            for (std::int64_t ky = 0; ky < g.kernel_height; ++ky)
-              for (std::int64_t kx = 0; kx < g.kernel_width; ++kx) {
-                const std::int64_t iy = oy * g.stride_height + ky * g.dilation_height - g.pad_top;
-                const std::int64_t ix = ox * g.stride_width + kx * g.dilation_width - g.pad_left;
-                if (iy < 0 || iy >= g.in_height || ix < 0 || ix >= g.in_width) continue;
-                const std::int64_t channel = o / out * in + c;
-                visit(((n * g.in_channels + channel) * g.in_height + iy) * g.in_width + ix,
-                      ((o * in + c) * g.kernel_height + ky) * g.kernel_width + kx,
-                      ((n * g.out_channels + o) * g.out_height + oy) * g.out_width + ox);
-              }
+        for (std::int64_t ky = 0; ky < g.kernel_height; ++ky)
+          for (std::int64_t kx = 0; kx < g.kernel_width; ++kx)
+            for (std::int64_t oy = 0; oy < g.out_height; ++oy) {
+              const std::int64_t iy = oy * g.stride_height + ky * g.dilation_height - g.pad_top;
+              if (iy < 0 || iy >= g.in_height) continue;
+              const auto ix = [&](std::int64_t ox) {
+                return ox * g.stride_width + kx * g.dilation_width - g.pad_left;
+              };
+              std::int64_t first = 0, last = g.out_width;
+              while (first < last && ix(first) < 0) ++first;
+              while (first < last && ix(last - 1) >= g.in_width) --last;
+              if (first == last) continue;
+              const std::int64_t channel = o / out * in + c;
+              visit(((n * g.in_channels + channel) * g.in_height + iy) * g.in_width + ix(first),
+                    ((o * in + c) * g.kernel_height + ky) * g.kernel_width + kx,
+                    ((n * g.out_channels + o) * g.out_height + oy) * g.out_width + first,
+                    last - first);
+            }
 }
 
 std::int64_t x_size(const ConvGeometry& g) {
@@ -102,6 +110,13 @@ struct Data {
         u(random_values<T>(y_size(g), random)),
         out_bias(random_values<T>(g.out_channels, random)),
         in_bias(random_values<T>(g.in_channels, random)) {}
+  template <class Other>
+  explicit Data(const Data<Other>& d)  // the same numbers
+      : x(d.x.begin(), d.x.end()),
+        w(d.w.begin(), d.w.end()),
+        u(d.u.begin(), d.u.end()),
+        out_bias(d.out_bias.begin(), d.out_bias.end()),
+        in_bias(d.in_bias.begin(), d.in_bias.end()) {}
 };
 
 template <class T>
@@ -134,33 +149,68 @@ double error(const std::vector<T>& found, const std::vector<double>& expected,
   return unit > 0 ? worst / unit : worst;
 }
 
+// Sums of products by plain loops, and of the products' absolute values.
+struct Sums {
+  std::vector<double> y, x, w, ym, xm, wm;
+  Sums(const ConvGeometry& g, const Data<float>& d)
+      : y(d.u.size()), x(d.x.size()), w(d.w.size()), ym(y), xm(x), wm(w) {
+    for_each_row(g, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi, std::int64_t count) {
+      const float *const xs = d.x.data() + xi, *const us = d.u.data() + yi;
+      double *const ys = y.data() + yi, *const yms = ym.data() + yi;
+      double *const to = x.data() + xi, *const tom = xm.data() + xi;
+      const double weight = d.w[static_cast<std::size_t>(wi)];
+      double sum = 0, magnitude = 0;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const double value = xs[i * g.stride_width], upper = us[i];
+        ys[i] += value * weight, yms[i] += std::abs(value * weight);
+        to[i * g.stride_width] += upper * weight,
+            tom[i * g.stride_width] += std::abs(upper * weight);
+        sum += upper * value, magnitude += std::abs(upper * value);
+      }
+      w[static_cast<std::size_t>(wi)] += sum, wm[static_cast<std::size_t>(wi)] += magnitude;
+    });
+  }
+
+  template <class T>
+  void check(const Results<T>& found, double tolerance) const {
+    CHECK(error(found.y, y, ym) <= tolerance);
+    CHECK(error(found.x, x, xm) <= tolerance);
+    CHECK(error(found.w, w, wm) <= tolerance);
+  }
+};
+
 template <class T>
-void check_against_loops(const ConvGeometry& g, bool with_bias, double tolerance,
-                         std::mt19937_64& random) {
+void add_bias(std::vector<double>& to, std::vector<double>& magnitude, const std::vector<T>& bias,
+              std::int64_t plane) {
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const double value = bias[i / static_cast<std::size_t>(plane) % bias.size()];
+    to[i] += value, magnitude[i] += std::abs(value);
+  }
+}
+
+struct Tolerances {
+  double of_float = 2e-6;
+  double of_double = 1e-15;
+};
+
+// Both types on the same numbers, the one with and the other without bias.
+void check_against_loops(const ConvGeometry& g, bool float_has_bias, std::mt19937_64& random,
+                         const Tolerances& tolerances = {}) {
   CAPTURE(describe(g));
-  const Data<T> d(g, random);
-  const Results<T> found = run(g, d, with_bias);
-  std::vector<double> y(d.u.size()), x(d.x.size()), w(d.w.size());
-  std::vector<double> ym(d.u.size()), xm(d.x.size()), wm(d.w.size());
-  for (std::size_t i = 0; with_bias && i < y.size(); ++i) {
-    y[i] = d.out_bias[i / static_cast<std::size_t>(g.out_height * g.out_width) % d.out_bias.size()];
-    ym[i] = std::abs(y[i]);
-  }
-  for (std::size_t i = 0; with_bias && i < x.size(); ++i) {
-    x[i] = d.in_bias[i / static_cast<std::size_t>(g.in_height * g.in_width) % d.in_bias.size()];
-    xm[i] = std::abs(x[i]);
-  }
-  for_each_product(g, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
-    const auto i = static_cast<std::size_t>(xi), j = static_cast<std::size_t>(wi),
-               k = static_cast<std::size_t>(yi);
-    const double xv = d.x[i], wv = d.w[j], uv = d.u[k];
-    y[k] += xv * wv, ym[k] += std::abs(xv * wv);
-    x[i] += uv * wv, xm[i] += std::abs(uv * wv);
-    w[j] += uv * xv, wm[j] += std::abs(uv * xv);
-  });
-  CHECK(error(found.y, y, ym) <= tolerance);
-  CHECK(error(found.x, x, xm) <= tolerance);
-  CHECK(error(found.w, w, wm) <= tolerance);
+  const Data<float> d(g, random);
+  const Data<double> e(d);
+  Sums sums(g, d);
+  const auto check_one_with_bias = [&](bool bias) {
+    if (float_has_bias == bias) {
+      sums.check(run(g, d, bias), tolerances.of_float);
+    } else {
+      sums.check(run(g, e, bias), tolerances.of_double);
+    }
+  };
+  check_one_with_bias(false);
+  add_bias(sums.y, sums.ym, d.out_bias, g.out_height * g.out_width);
+  add_bias(sums.x, sums.xm, d.in_bias, g.in_height * g.in_width);
+  check_one_with_bias(true);
 }
 
 template <class T>
@@ -197,8 +247,6 @@ ConvGeometry random_geometry(std::mt19937_64& random) {
     if (g.out_height > 0 && g.out_width > 0) return g;
   }
 }
-
-constexpr double float_tolerance = 2e-6, double_tolerance = 1e-15;
 
 // The layers of the networks that the benchmark trains, and others that take every branch.
 std::vector<ConvGeometry> chosen_geometries() {
@@ -255,16 +303,14 @@ TEST_CASE("convolution kernels agree with plain loops on random geometries") {
   std::mt19937_64 random(1);
   for (int i = 0; i < 400; ++i) {
     const ConvGeometry g = random_geometry(random);
-    check_against_loops<float>(g, i % 2 == 0, float_tolerance, random);
-    check_against_loops<double>(g, i % 2 == 0, double_tolerance, random);
+    check_against_loops(g, i % 2 == 0, random);
   }
 }
 
 TEST_CASE("convolution kernels agree with plain loops on chosen geometries") {
   std::mt19937_64 random(2);
   for (const ConvGeometry& g : chosen_geometries()) {
-    check_against_loops<float>(g, true, float_tolerance, random);
-    check_against_loops<double>(g, false, double_tolerance, random);
+    check_against_loops(g, true, random);
   }
 }
 
@@ -276,10 +322,7 @@ TEST_CASE("float results differ from double ones by far less than 1e-4 of their 
         geometry(8, 64, 14, 128, 4, 2, 1), geometry(8, 64, 28, 64, 5, 2, 2)}) {
     CAPTURE(describe(g));
     const Data<float> d(g, random);
-    Data<double> e(g, random);
-    e.x.assign(d.x.begin(), d.x.end());
-    e.w.assign(d.w.begin(), d.w.end());
-    e.u.assign(d.u.begin(), d.u.end());
+    const Data<double> e(d);
     const Results<float> found = run(g, d, false);
     const Results<double> exact = run(g, e, false);
     const auto relative_error = [](const std::vector<float>& a, const std::vector<double>& b) {
@@ -298,7 +341,8 @@ TEST_CASE("a window that reaches outside on every side sees zeros") {
   g.pad_top = g.pad_left = 9;
   g.out_height = g.out_width = 20;  // further than the padding below and to the right
   std::mt19937_64 random(3);
-  check_against_loops<double>(g, true, double_tolerance, random);
+  check_against_loops(g, true, random);
+  check_against_loops(g, false, random);
 }
 
 TEST_CASE("the three kernels are adjoint to each other") {
@@ -349,7 +393,8 @@ TEST_CASE("empty convolutions give the bias, or zero") {
   ConvGeometry no_pixels = geometry(2, 3, 5, 2, 3, 1, 1);
   no_pixels.out_height = 0;
   for (const ConvGeometry& g : {no_input, no_output, no_samples, no_pixels}) {
-    check_against_loops<float>(g, true, 0.0, random);
-    check_against_loops<float>(g, false, 0.0, random);
+    for (const bool float_has_bias : {true, false}) {
+      check_against_loops(g, float_has_bias, random, {.of_float = 0, .of_double = 0});
+    }
   }
 }
