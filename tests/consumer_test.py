@@ -211,6 +211,15 @@ class Rebuilt(unittest.TestCase):
         self.assertIn(trained, build_with_pkg_config(prefix, "by_shared_pc"))
 
 
+class Sanitized(unittest.TestCase):
+    """The library as a part of a project whose flags have sanitizers in them."""
+
+    def test_fetch_content(self):
+        self.assertIn("slope 3.0000, offset 0.5000", build_with_cmake(
+            "by_sanitized_fetch_content", f"-DMNEMO_SOURCE={options.source}", "-DMNEMO_NATIVE=OFF",
+            "-DCMAKE_CXX_FLAGS=-O0 -fsanitize=address,undefined -fno-sanitize-recover=all"))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     for name in ("--source", "--build", "--compiler"):

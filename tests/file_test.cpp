@@ -79,11 +79,19 @@ TEST_CASE("a file that cannot be flushed does not take the older one's place") {
     const std::string message = message_of([&] { io::save(path, newer); });
     files_fail = 0;
     const std::string file = name == "run" ? (path / "a.npy").string() : path.string();
-    CHECK(message == file + ": cannot be flushed to the disk: No space left on device");
+    CHECK(message == file +
+                         ": cannot be flushed to the disk: No space left on device; make room "
+                         "there, or use another place");
     CHECK(first_element(path) == 1);
     std::filesystem::remove_all(path);
     CHECK(folder.names().empty());
   }
+}
+
+TEST_CASE("who may not write somewhere is told to go elsewhere") {
+  // In /sys nobody may, not even root.
+  const std::string message = message_of([] { io::save("/sys/x.npz", newer); });
+  CHECK(message.ends_with("; get the right to it, or use another place"));
 }
 
 TEST_CASE("a file system whose folders cannot be flushed is no error") {

@@ -1,6 +1,7 @@
 #include "common/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <exception>
@@ -129,13 +130,18 @@ int run_main(const std::string& program, const std::function<int()>& body) {
   }
 }
 
+void fail(const std::filesystem::path& path, int error) {
+  const bool room = error == ENOSPC || error == EDQUOT;
+  throw mnemo::Error(path.string() + ": " + std::generic_category().message(error) +
+                     (room ? "; make room there and go on with --resume, or name another folder "
+                             "with --out"
+                           : "; name another folder with --out, or go to one where you may write"));
+}
+
 void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) {
-    throw mnemo::Error(folder.string() + ": cannot be created: " + error.message() +
-                       "; name another folder with --out, or go to one where you may write");
-  }
+  if (error) fail(folder, error.value());
 }
 
 }  // namespace examples

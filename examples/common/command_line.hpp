@@ -51,6 +51,9 @@ class CommandLine {
 /// Runs `body` and returns its status; an exception becomes one line on stderr and status 1.
 int run_main(const std::string& program, const std::function<int()>& body);
 
+/// Throws mnemo::Error: what cannot be written, what the system says (`error` is its errno), what to do.
+[[noreturn]] void fail(const std::filesystem::path& path, int error);
+
 /// Makes the folder that a program writes to. Throws mnemo::Error that says what to do where it cannot.
 void make_folder(const std::filesystem::path& folder);
 

@@ -6,16 +6,12 @@
 
 #include <cerrno>
 #include <charconv>
-#include <system_error>
 
+#include "common/command_line.hpp"
 #include "mnemo/core/error.hpp"
 
 namespace examples {
 namespace {
-
-[[noreturn]] void fail(const std::filesystem::path& path, int error) {
-  throw mnemo::Error(path.string() + ": " + std::generic_category().message(error));
-}
 
 std::string read_all(const std::filesystem::path& path, int descriptor) {
   std::string text;

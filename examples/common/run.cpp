@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -26,10 +25,6 @@ using mnemo::Error;
 namespace fs = std::filesystem;
 
 constexpr int step_digits = 8;
-
-[[noreturn]] void fail(const fs::path& path, int error) {
-  throw Error(path.string() + ": " + std::generic_category().message(error));
-}
 
 std::string padded(std::int64_t step) {
   std::string digits = std::to_string(step);

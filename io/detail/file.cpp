@@ -24,7 +24,15 @@ constexpr std::size_t piece_bytes = 8 << 20;  // the disk starts on one while th
 constexpr std::string_view temporary_prefix = ".mnemo-";
 constexpr std::string_view temporary_suffix = ".tmp";
 
-std::string reason(int error) { return std::generic_category().message(error); }
+/// What the system says, and what to do where it is a matter of room or rights.
+std::string reason(int error) {
+  const bool room = error == ENOSPC || error == EDQUOT;
+  const bool rights = error == EACCES || error == EPERM || error == EROFS;
+  return std::generic_category().message(error) +
+         (room     ? "; make room there, or use another place"
+          : rights ? "; get the right to it, or use another place"
+                   : "");
+}
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
