@@ -276,8 +276,10 @@ def draw_steps(axes, weights, colours):
             axes.plot(weight.rates[i], y, "|", color="0.45", markersize=7, markeredgewidth=1.2)
     name_rows(axes, weights)
     axes.set_xscale("log")
+    grouped = any(weight.grouped for weight in weights)
     axes.set_xlabel("change of an element by one update (in the weight's unit, log scale)\n"
-                    "dot: median; line: 5 to 95 % of the elements; grey: the learning rate",
+                    "dot: median; line: 5 to 95 % of the elements; grey: the learning rate"
+                    + "\n(all as if in no group: files do not say which are in one)" * grouped,
                     fontsize=9)
     axes.set_title("Effective Adam step per layer", loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)

@@ -23,7 +23,8 @@ class Weight:
         self.nonfinite = 0
         self.silent = []  # (axis, slices without gradient, slices), in the last checkpoint
         self.steps = []   # Adam's step per checkpoint, see adam_step, or None
-        self.rates = []   # the learning rate likewise
+        self.rates = []   # the learning rate likewise; where the optimizer has groups, that of no group
+        self.grouped = False  # the optimizer has groups; no file says which weights are in one
 
 
 # ------------------------------------------------------------------------------------- collecting
@@ -90,6 +91,7 @@ def gather(weight, source, names, at, last, betas):
             return float(source.read(start + name)) if entry and entry.count == 1 else default
         steps = number("step", math.inf) - number("skipped/" + parameter, 0)
         rate = number("learning_rate", math.nan)
+        weight.grouped |= any(name.startswith(start + "learning_rate/") for name in source.entries)
         betas = [number(name, default) for name, default in zip(("beta1", "beta2"), betas)]
         moments = [weight.values[column][at] for column in ("exp_avg", "exp_avg_sq")]
         step = adam_step(*moments, steps, rate, betas)

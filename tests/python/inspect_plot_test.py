@@ -101,6 +101,16 @@ class Plotting(InFolder):
         state["generator_optimizer/beta2"] = np.array(0.9)
         np.testing.assert_array_equal(drawn(), RUN.adam_step(first, second, steps, rate, (0.0, 0.9)))
 
+    def test_groups_are_not_passed_over(self):
+        state = {"net/w": np.ones((2, 2)), "adam/exp_avg/w": np.ones((2, 2)),
+                 "adam/exp_avg_sq/w": np.ones((2, 2)), "adam/step": np.int64(1),
+                 "adam/learning_rate": np.float64(0.1)}
+        for groups, told in (({}, False), ({"adam/learning_rate/head": np.float64(1.0)}, True)):
+            path = self.save("step_1.npz", {**state, **groups})
+            self.assertEqual(run("plot", path, "-o", self.path("x.svg"))[0], 0)
+            with open(self.path("x.svg")) as file:
+                self.assertEqual("as if in no group" in file.read(), told)
+
     def test_refusals(self):
         first = self.save("step_1.npz", training_state())
         self.refused("plot", first, "-o", self.path("x.jpeg"))
