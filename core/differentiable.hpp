@@ -87,10 +87,8 @@ class Node : public RefCounted {
   std::uint32_t input_count_ = 0;
   std::uint32_t output_version_ = 0;
   Input* inputs_ = nullptr;
-  union {
-    const char* name_;
-    Node* next_to_free_;  // once nobody asks for the name any more
-  };
+  const char* name_;
+  Node* next_to_free_ = nullptr;
   Ref<Storage> output_;  // not the tensor: that would keep this node alive for ever
   Shape shape_;
 };

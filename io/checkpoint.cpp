@@ -24,8 +24,8 @@ using detail::StoredArray;
 using detail::StoredArrays;
 using detail::text;
 
-void save_folder(const std::filesystem::path& path, const Variables& variables) {
-  detail::AtomicFolder folder(path);
+void save_folder(const std::filesystem::path& path, const Variables& variables, bool durable) {
+  detail::AtomicFolder folder(path, durable);
   for (const auto& [name, tensor] : variables) {
     const std::string header = detail::make_npy_header(tensor.shape(), tensor.dtype(),
                                                        text(path.string(), ": '", name, "'"));
@@ -237,18 +237,18 @@ void save(const std::filesystem::path& path, const Variables& variables,
   std::error_code error;
   if (name.ends_with(".npz")) {
     return detail::write_archive(path, variables, options.compression,
-                                 detail::make_note(std::nullopt));
+                                 detail::make_note(std::nullopt), options.durable);
   }
   if (!name.ends_with(".npy")) {
     if (!name.empty() && (!path.has_extension() || std::filesystem::is_directory(path, error))) {
-      return save_folder(path, variables);
+      return save_folder(path, variables, options.durable);
     }
     fail(name, ": the ending says how to save: .npz, .npy, or / for a folder");
   }
   if (variables.size() != 1) {
     fail(name, ": an .npy file holds one tensor, and these are ", variables.size());
   }
-  write_npy(path, variables[0].tensor);
+  detail::write_array(path, variables[0].tensor, options.durable);
 }
 
 Variables read(const std::filesystem::path& path, const ReadOptions& options) {

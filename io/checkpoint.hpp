@@ -23,13 +23,17 @@ void warn_on_standard_error(const std::string& message);
 /// How `save` writes.
 struct SaveOptions {
   Compression compression = Compression::stored;  ///< of the members of an .npz; a folder has none
+  /// Whether to wait until the disk has it. If not, `save` takes half the time and the system writes
+  /// when it likes: a power cut, though no kill, may then leave neither the older state nor the new.
+  bool durable = true;
 };
 
 /// Writes all of `variables` to `path`, whose ending says how: `.npz` an archive; `.npy` the only
 /// variable as one array; `/`, or none, a folder of .npy files, with subfolders from the names.
 ///
 /// Atomic and durable: everything is written beside the target, flushed to the disk, and renamed, so
-/// that at every instant, also after a power cut, the old state or the new one is there, whole.
+/// that at every instant, also after a power cut (see `durable`), the old state or the new one is there,
+/// whole.
 /// What processes killed while saving left behind is removed by the next save to the same folder.
 /// Missing folders are created. Equal variables give equal bytes.
 ///

@@ -73,7 +73,8 @@ fs::path CheckpointManager::save(std::int64_t step, const Variables& variables,
                                  std::optional<double> metric) const {
   const fs::path path = path_for(step);
   if (metric && std::isnan(*metric)) fail(path.string(), ": the metric is not a number");
-  detail::write_archive(path, variables, options_.save.compression, detail::make_note(metric));
+  detail::write_archive(path, variables, options_.save.compression, detail::make_note(metric),
+                        options_.save.durable);
   remove_old(step);
   return path;
 }

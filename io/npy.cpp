@@ -1,8 +1,8 @@
 #include "mnemo/io/npy.hpp"
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/detail/archive.hpp"
 #include "mnemo/io/detail/arrays.hpp"
-#include "mnemo/io/detail/file.hpp"
 
 namespace mnemo::io {
 
@@ -19,12 +19,7 @@ Tensor read_npy(const std::filesystem::path& path, Float16 float16) {
 }
 
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
-  const std::string header = detail::make_npy_header(tensor.shape(), tensor.dtype(), path.string());
-  detail::AtomicFile file(path);
-  file.reserve(tensor.bytes());
-  file.append(header.data(), header.size());
-  file.append(tensor.raw(), tensor.bytes());
-  file.commit();
+  detail::write_array(path, tensor, true);
 }
 
 }  // namespace mnemo::io

@@ -89,7 +89,7 @@ void write_members(ZipWriter& zip, const Variables& variables, std::vector<Outgo
 }  // namespace
 
 void write_archive(const std::filesystem::path& path, const Variables& variables,
-                   io::Compression compression, const std::string& comment) {
+                   io::Compression compression, const std::string& comment, bool durable) {
   if (variables.size() > most_zip_members) {
     fail(path.string(), ": ", variables.size(), " tensors; an archive holds at most ",
          most_zip_members, ", a folder any number");
@@ -101,12 +101,21 @@ void write_archive(const std::filesystem::path& path, const Variables& variables
     members.push_back(
         {make_npy_header(tensor.shape(), tensor.dtype(), where), bytes_of(tensor), 0, {}});
   }
-  AtomicFile file(path);
+  AtomicFile file(path, durable);
   ZipWriter zip(file);
   const bool deflated = compression == io::Compression::deflate;
   if (!deflated) file.reserve(variables.bytes());
   write_members(zip, variables, members, deflated);
   zip.finish(comment);
+  file.commit();
+}
+
+void write_array(const std::filesystem::path& path, const Tensor& tensor, bool durable) {
+  const std::string header = make_npy_header(tensor.shape(), tensor.dtype(), path.string());
+  AtomicFile file(path, durable);
+  file.reserve(tensor.bytes());
+  file.append(header.data(), header.size());
+  file.append(tensor.raw(), tensor.bytes());
   file.commit();
 }
 

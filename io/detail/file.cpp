@@ -188,8 +188,11 @@ std::span<const unsigned char> HeaderReader::read(std::uint64_t offset, std::siz
   return {buffer_.data(), count};
 }
 
-AtomicFile::AtomicFile(const fs::path& target)
-    : name_(target.string()), target_(resolved(target)), folder_(prepared(folder_of(target_))) {
+AtomicFile::AtomicFile(const fs::path& target, bool durable)
+    : name_(target.string()),
+      durable_(durable),
+      target_(resolved(target)),
+      folder_(prepared(folder_of(target_))) {
   std::error_code error;
   const fs::file_status status = fs::status(target_, error);
   if (fs::exists(status) && !fs::is_regular_file(status)) fail(name_, ": not a regular file");
@@ -249,7 +252,7 @@ void AtomicFile::write_out(const char* data, std::size_t count) {
 /// until it is on the disk. Advice only; what the disk refuses shows at the final flush.
 void AtomicFile::start_flushing() {
   const std::uint64_t complete = written_ - written_ % piece_bytes;
-  if (complete == flushing_) return;
+  if (!durable_ || complete == flushing_) return;
   ::sync_file_range(descriptor_.number(), static_cast<off_t>(flushing_),
                     static_cast<off_t>(complete - flushing_), SYNC_FILE_RANGE_WRITE);
   flushing_ = complete;
@@ -257,16 +260,17 @@ void AtomicFile::start_flushing() {
 
 void AtomicFile::commit() {
   flush();
-  flush_to_disk(descriptor_, name_);
+  if (durable_) flush_to_disk(descriptor_, name_);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     fail(name_, ": cannot be replaced: ", reason(errno));
   }
   descriptor_ = Descriptor();
-  folder_.flush(stands);
+  if (durable_) folder_.flush(stands);
 }
 
-AtomicFolder::AtomicFolder(const fs::path& target)
+AtomicFolder::AtomicFolder(const fs::path& target, bool durable)
     : name_(target.string()),
+      durable_(durable),
       target_(resolved(without_slash(target))),
       folder_(prepared(folder_of(target_))) {
   remove_left_behind(target_);
@@ -304,28 +308,31 @@ void AtomicFolder::write_file(const fs::path& relative,
   for (const auto& piece : pieces) {
     write_all(file, reinterpret_cast<const char*>(piece.data()), piece.size(), name);
   }
-  flush_to_disk(file, name);
+  if (durable_) flush_to_disk(file, name);
 }
 
 void AtomicFolder::commit() {
   std::error_code error;
+  const auto flush_folder = [&](const Folder& folder, std::string_view what_stands = "") {
+    if (durable_) folder.flush(what_stands);
+  };
   for (fs::recursive_directory_iterator entry(temporary_), end; entry != end; ++entry) {
-    if (entry->is_directory()) Folder(entry->path()).flush();
+    if (entry->is_directory()) flush_folder(Folder(entry->path()));
   }
-  Folder(temporary_).flush();
+  flush_folder(Folder(temporary_));
   if (!fs::exists(target_, error)) {
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
       fail(name_, ": cannot be created: ", reason(errno));
     }
     descriptor_ = Descriptor();
-    return folder_.flush(stands);
+    return flush_folder(folder_, stands);
   }
   // Checked once more: something may have been put there meanwhile, and what is there is removed.
   check_replaceable(target_, name_);
   if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
     fail(name_, ": cannot be replaced: ", reason(errno));
   }
-  folder_.flush(stands);
+  flush_folder(folder_, stands);
   // The destructor removes the older folder, which has the temporary name now.
 }
 

@@ -74,10 +74,11 @@ class Folder {
 };
 
 /// A new file that takes the place of `target` at once and for good when it is complete: written
-/// beside it, flushed to the disk, renamed. Destroyed before `commit`, it leaves nothing behind.
+/// beside it, flushed to the disk if it shall be `durable`, renamed. Destroyed before `commit`, it
+/// leaves nothing behind.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::filesystem::path& target);
+  explicit AtomicFile(const std::filesystem::path& target, bool durable = true);
   ~AtomicFile();
 
   /// Room on the disk for a file of at least this many bytes. Throws Error where there is not so much.
@@ -93,6 +94,7 @@ class AtomicFile {
   void start_flushing();
 
   std::string name_;  // for messages: the target as the caller wrote it
+  bool durable_;
   std::filesystem::path target_;
   Folder folder_;  // that it is in
   std::filesystem::path temporary_;
@@ -107,7 +109,7 @@ class AtomicFile {
 /// `path()` with `write_file`.
 class AtomicFolder {
  public:
-  explicit AtomicFolder(const std::filesystem::path& target);
+  explicit AtomicFolder(const std::filesystem::path& target, bool durable = true);
   ~AtomicFolder();
 
   /// A file of these pieces, and the folders it needs. Throws Error if it is there already.
@@ -117,6 +119,7 @@ class AtomicFolder {
 
  private:
   std::string name_;
+  bool durable_;
   std::filesystem::path target_;
   Folder folder_;  // that it is in
   std::filesystem::path temporary_;
