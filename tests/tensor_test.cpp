@@ -41,6 +41,37 @@ TEST_CASE("shapes of any rank, empty ones and scalars") {
   CHECK(zeros({0, 3}).reshape({3, 0, 7}).shape() == Shape{3, 0, 7});
 }
 
+TEST_CASE("shapes of few and of many axes are copied, moved and changed alike") {
+  const auto counted = [](std::size_t rank) {  // [1, 2, 3, ...]
+    Shape shape(rank, 0);
+    for (std::size_t axis = 0; axis < rank; ++axis)
+      shape[axis] = static_cast<std::int64_t>(axis) + 1;
+    return shape;
+  };
+  for (std::size_t rank = 0; rank < 7; ++rank) {
+    CAPTURE(rank);
+    Shape shape = counted(rank);
+    for (std::size_t before = 0; before < 7; ++before) {
+      Shape other = counted(before);
+      other = shape;
+      CHECK(other == shape);
+      other.push_back(9);
+      CHECK(shape == counted(rank));  // a copy, not the same lengths
+      CHECK(other.rank() == rank + 1);
+      CHECK(other.back() == 9);
+      other.erase(rank);
+      CHECK(other == shape);
+      Shape taken = counted(before);
+      taken = std::move(other);
+      CHECK(taken == shape);
+    }
+    shape.insert(0, 7);
+    CHECK(shape[0] == 7);
+    shape.erase(0);
+    CHECK(shape == counted(rank));
+  }
+}
+
 TEST_CASE("bad shapes and accesses are errors that say what was found") {
   const Tensor x = zeros({2, 3});
   CHECK(mentions(error_of([&] { x.reshape({4, -1}); }), {"reshape", "[2, 3]", "[4, -1]"}));
