@@ -31,10 +31,31 @@ std::vector<T> random_values(std::int64_t count, std::mt19937_64& random) {
   return values;
 }
 
+// A sum of products, and of their absolute values.
+struct Sum {
+  double value = 0, magnitude = 0;
+};
+
+// The elements of the product, row by row.
 template <class T>
-T at(const std::vector<T>& matrix, std::int64_t stride, bool transpose, std::int64_t i,
-     std::int64_t j) {
-  return matrix[static_cast<std::size_t>(transpose ? j * stride + i : i * stride + j)];
+std::vector<Sum> plain_product(const Product& p, const T* a, std::int64_t lda, const T* b,
+                               std::int64_t ldb) {
+  const std::int64_t a_step = p.transpose_a ? lda : 1, b_step = p.transpose_b ? 1 : ldb;
+  std::vector<Sum> sums;
+  for (std::int64_t i = 0; i < p.m; ++i) {
+    for (std::int64_t j = 0; j < p.n; ++j) {
+      const T* x = a + (p.transpose_a ? i : i * lda);
+      const T* y = b + (p.transpose_b ? j * ldb : j);
+      Sum sum;
+      for (std::int64_t l = 0; l < p.k; ++l, x += a_step, y += b_step) {
+        const double term = static_cast<double>(*x) * static_cast<double>(*y);
+        sum.value += term;
+        sum.magnitude += std::abs(term);
+      }
+      sums.push_back(sum);
+    }
+  }
+  return sums;
 }
 
 // With gaps between the rows, so that strides and sides cannot be confused.
@@ -51,6 +72,7 @@ void check_against_loops(const Product& p, T alpha, T beta, std::mt19937_64& ran
   const std::vector<T> b = random_values<T>((p.transpose_b ? p.n : p.k) * ldb, random);
   std::vector<T> start = random_values<T>(p.m * ldc, random);
   if (beta == T(0)) std::fill(start.begin(), start.end(), std::numeric_limits<T>::quiet_NaN());
+  const std::vector<Sum> sums = plain_product(p, a.data(), lda, b.data(), ldb);
   for (const bool serial : {true, false}) {
     std::vector<T> c = start;
     (serial ? mnemo::detail::gemm_serial<T>
@@ -65,15 +87,10 @@ void check_against_loops(const Product& p, T alpha, T beta, std::mt19937_64& ran
           wrong += std::memcmp(&c[place], &start[place], sizeof(T)) != 0;
           continue;
         }
-        double sum = 0, magnitude = 0;
-        for (std::int64_t l = 0; l < p.k; ++l) {
-          const double term = static_cast<double>(at(a, lda, p.transpose_a, i, l)) *
-                              static_cast<double>(at(b, ldb, p.transpose_b, l, j));
-          sum += term, magnitude += std::abs(term);
-        }
+        const Sum& sum = sums[static_cast<std::size_t>(i * p.n + j)];
         const double old = beta == T(0) ? 0 : static_cast<double>(beta * start[place]);
-        const double unit = std::abs(alpha) * magnitude + std::abs(old);
-        wrong += !(std::abs(c[place] - (alpha * sum + old)) <=
+        const double unit = std::abs(alpha) * sum.magnitude + std::abs(old);
+        wrong += !(std::abs(c[place] - (alpha * sum.value + old)) <=
                    eps * (2 + std::sqrt(static_cast<double>(p.k))) * unit);
       }
     }
