@@ -8,7 +8,7 @@ build="g++ cmake ninja-build pkg-config libdeflate-dev libopenblas-dev libxtenso
 examples="libcli11-dev dataset-fashion-mnist"
 tests="doctest-dev python3 python3-numpy python3-matplotlib binutils patch
        libarchive-tools p7zip-full unzip"
-development="git make clang clang-format clang-tidy llvm libclang-rt-14-dev ccache doxygen python3-torch"
+development="git make clang clang-format clang-tidy llvm lld libclang-rt-14-dev ccache doxygen python3-torch"
 
 usage() {
   cat <<END

@@ -44,11 +44,12 @@ std::vector<Sum> plain_product(const Product& p, const T* a, std::int64_t lda, c
   std::vector<Sum> sums;
   for (std::int64_t i = 0; i < p.m; ++i) {
     for (std::int64_t j = 0; j < p.n; ++j) {
-      const T* x = a + (p.transpose_a ? i : i * lda);
-      const T* y = b + (p.transpose_b ? j * ldb : j);
+      const std::int64_t x = p.transpose_a ? i : i * lda;
+      const std::int64_t y = p.transpose_b ? j * ldb : j;
       Sum sum;
-      for (std::int64_t l = 0; l < p.k; ++l, x += a_step, y += b_step) {
-        const double term = static_cast<double>(*x) * static_cast<double>(*y);
+      for (std::int64_t l = 0; l < p.k; ++l) {
+        const double term =
+            static_cast<double>(a[x + l * a_step]) * static_cast<double>(b[y + l * b_step]);
         sum.value += term;
         sum.magnitude += std::abs(term);
       }
