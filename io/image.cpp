@@ -12,6 +12,7 @@
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/text.hpp"
 #include "mnemo/core/shape_ops.hpp"
+#include "mnemo/io/checkpoint.hpp"
 #include "mnemo/io/detail/file.hpp"
 
 namespace mnemo::io {
@@ -205,7 +206,7 @@ void write_png(const std::filesystem::path& path, const Tensor& picture) {
   if (png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.raw(), 0, nullptr) == 0) {
     fail(path.string(), ": libpng: ", static_cast<const char*>(image.message));
   }
-  detail::AtomicFile file(path);
+  detail::AtomicFile file(path, SaveOptions{}.durable);
   file.append(bytes.data(), size);
   file.commit();
 }

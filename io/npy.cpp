@@ -1,6 +1,7 @@
 #include "mnemo/io/npy.hpp"
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/checkpoint.hpp"
 #include "mnemo/io/detail/archive.hpp"
 #include "mnemo/io/detail/arrays.hpp"
 
@@ -19,7 +20,7 @@ Tensor read_npy(const std::filesystem::path& path, Float16 float16) {
 }
 
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
-  detail::write_array(path, tensor, true);
+  detail::write_array(path, tensor, SaveOptions{}.durable);
 }
 
 }  // namespace mnemo::io

@@ -1,6 +1,7 @@
 #include "mnemo/io/npz.hpp"
 
 #include "mnemo/core/detail/text.hpp"
+#include "mnemo/io/checkpoint.hpp"
 #include "mnemo/io/detail/archive.hpp"
 #include "mnemo/io/detail/arrays.hpp"
 
@@ -18,7 +19,7 @@ Variables read_npz(const std::filesystem::path& path, Float16 float16) {
 
 void write_npz(const std::filesystem::path& path, const Variables& variables,
                Compression compression) {
-  detail::write_archive(path, variables, compression, "");
+  detail::write_archive(path, variables, compression, "", SaveOptions{}.durable);
 }
 
 }  // namespace mnemo::io

@@ -11,7 +11,7 @@ namespace mnemo::detail {
 
 /// Writes an .npz archive, atomically, with a comment of the archive.
 void write_archive(const std::filesystem::path& path, const Variables& variables,
-                   io::Compression compression, const std::string& comment, bool durable = true);
+                   io::Compression compression, const std::string& comment, bool durable);
 
 /// Writes an .npy file, atomically.
 void write_array(const std::filesystem::path& path, const Tensor& tensor, bool durable);

@@ -78,7 +78,7 @@ class Folder {
 /// leaves nothing behind.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::filesystem::path& target, bool durable = true);
+  AtomicFile(const std::filesystem::path& target, bool durable);
   ~AtomicFile();
 
   /// Room on the disk for a file of at least this many bytes. Throws Error where there is not so much.
@@ -109,7 +109,7 @@ class AtomicFile {
 /// `path()` with `write_file`.
 class AtomicFolder {
  public:
-  explicit AtomicFolder(const std::filesystem::path& target, bool durable = true);
+  AtomicFolder(const std::filesystem::path& target, bool durable);
   ~AtomicFolder();
 
   /// A file of these pieces, and the folders it needs. Throws Error if it is there already.
