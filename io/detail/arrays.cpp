@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view suffix = ".npy";
 constexpr std::string_view not_npy = ": no .npy file (it does not begin with NumPy's magic bytes)";
-constexpr std::uint64_t chunk_bytes = 128 * 1024;  // stays in the cache between reading and its CRC
+constexpr std::uint64_t chunk_bytes = 512 * 1024;  // stays in the cache between reading and its CRC
 
 /// Where in its place the array's name is: without ".npy", as NumPy's keys are, and without what is
 /// before `begin` and the "./" that archivers put before all they find in the current folder.
@@ -53,7 +53,7 @@ Inflater& inflater_at(const InputFile& file, const StoredArray& array) {
 /// Reads headers of the arrays in a file.
 class Headers {
  public:
-  explicit Headers(const InputFile& file) : file_(file), reader_(file) {}
+  Headers(const InputFile& file, HeaderReader& reader) : file_(file), reader_(reader) {}
 
   /// For an array whose place is known. `size` is what the .npy unpacks to. False if it is no .npy file
   /// at all.
@@ -97,7 +97,7 @@ class Headers {
   }
 
   const InputFile& file_;
-  HeaderReader reader_;
+  HeaderReader& reader_;
   std::vector<std::byte> unpacked_;
   std::vector<std::byte> last_bytes_;  // the next header is often the same
   NpyHeader last_;
@@ -107,7 +107,7 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
   ZipReader reader(*file);
   stored.comment = reader.comment();
   stored.arrays.reserve(reader.count());
-  Headers headers(*file);
+  Headers headers(*file, reader.local_headers());
   while (std::optional<ZipMember> member = reader.next()) {
     StoredArray array{.place = std::move(member->name),
                       .file = file,
@@ -130,7 +130,8 @@ void open_archive(std::shared_ptr<const InputFile> file, StoredArrays& stored) {
 void open_single(const InputFile& file, std::size_t name_bytes, StoredArrays& stored) {
   StoredArray array{.place = file.name(), .packed = file.size()};
   find_name(array, array.place.size() - name_bytes);
-  if (!Headers(file).read(array, file.size())) fail(file.name(), not_npy);
+  HeaderReader reader(file);
+  if (!Headers(file, reader).read(array, file.size())) fail(file.name(), not_npy);
   stored.arrays.push_back(std::move(array));
 }
 

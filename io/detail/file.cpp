@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -107,17 +108,27 @@ void check_replaceable(const fs::path& folder, const std::string& name) {
   }
 }
 
-void write_all(const Descriptor& descriptor, const char* data, std::size_t count,
-               const std::string& name) {
-  while (count > 0) {
-    const ssize_t done = ::write(descriptor.number(), data, count);
+/// Together, since the system keeps what one call writes in large pages, which are quicker to read.
+void write_all(const Descriptor& descriptor, std::span<iovec> pieces, const std::string& name) {
+  for (;;) {
+    while (!pieces.empty() && pieces.front().iov_len == 0) pieces = pieces.subspan(1);
+    if (pieces.empty()) return;
+    const ssize_t done =
+        ::writev(descriptor.number(), pieces.data(), static_cast<int>(pieces.size()));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail(name, ": cannot be written: ", reason(errno));
     if (done == 0) fail(name, ": cannot be written: the disk takes no more");
-    data += done;
-    count -= static_cast<std::size_t>(done);
+    auto written = static_cast<std::size_t>(done);
+    for (iovec& piece : pieces) {
+      const std::size_t part = std::min(written, piece.iov_len);
+      piece.iov_base = static_cast<std::byte*>(piece.iov_base) + part;
+      piece.iov_len -= part;
+      written -= part;
+    }
   }
 }
+
+iovec piece_of(const void* data, std::size_t count) { return {const_cast<void*>(data), count}; }
 
 void flush_to_disk(const Descriptor& descriptor, const std::string& name) {
   while (::fsync(descriptor.number()) != 0) {
@@ -171,6 +182,7 @@ std::span<const unsigned char> HeaderReader::read(std::uint64_t offset, std::siz
                                                   std::uint64_t bytes) {
   constexpr std::uint64_t few = 4096;
   constexpr std::uint64_t many = 1 << 20;
+  constexpr std::uint64_t usual = 512;  // both headers of a member
   constexpr int dont_cache = 0x80;  // RWF_DONTCACHE, of Linux 6.14; C libraries do not have it yet
   const std::uint64_t skipped = offset - begin_;
   if (offset >= begin_ && skipped <= buffer_.size() && count <= buffer_.size() - skipped) {
@@ -178,11 +190,12 @@ std::span<const unsigned char> HeaderReader::read(std::uint64_t offset, std::siz
   }
   const std::uint64_t rest = file_.size() - std::min(offset, file_.size());
   // Where little follows, the next header is near.
-  buffer_.resize(bytes < few ? std::max<std::uint64_t>(count, std::min(few, rest)) : count);
+  const std::uint64_t wanted = std::min(bytes < few ? few : usual, rest);
+  buffer_.resize(std::max<std::uint64_t>(count, wanted));
   begin_ = offset;
   const iovec whole{buffer_.data(), buffer_.size()};
   if (bytes < many || ::preadv2(file_.descriptor(), &whole, 1, static_cast<off_t>(offset),
-                                dont_cache) != static_cast<ssize_t>(count)) {
+                                dont_cache) != static_cast<ssize_t>(buffer_.size())) {
     file_.read_at(offset, buffer_.data(), buffer_.size());
   }
   return {buffer_.data(), count};
@@ -224,28 +237,25 @@ void AtomicFile::reserve(std::uint64_t bytes) {
 void AtomicFile::append(const void* data, std::size_t count) {
   const auto* bytes = static_cast<const char*>(data);
   position_ += count;
-  if (buffer_.size() + count > buffer_bytes) flush();
-  if (count <= buffer_bytes) {
-    buffer_.insert(buffer_.end(), bytes, bytes + count);
-  } else {
+  if (buffer_.size() + count > buffer_bytes) {
     write_out(bytes, count);
+  } else {
+    buffer_.insert(buffer_.end(), bytes, bytes + count);
   }
 }
 
-void AtomicFile::flush() {
-  write_out(buffer_.data(), buffer_.size());
-  buffer_.clear();
-}
-
+/// What waits in the buffer, and these bytes behind it.
 void AtomicFile::write_out(const char* data, std::size_t count) {
-  while (count > 0) {
-    const std::size_t piece = std::min(count, piece_bytes);
-    write_all(descriptor_, data, piece, name_);
-    written_ += piece;
+  do {
+    const std::size_t part = std::min(count, piece_bytes);
+    std::array pieces{piece_of(buffer_.data(), buffer_.size()), piece_of(data, part)};
+    write_all(descriptor_, pieces, name_);
+    written_ += buffer_.size() + part;
+    buffer_.clear();
     start_flushing();
-    data += piece;
-    count -= piece;
-  }
+    data += part;
+    count -= part;
+  } while (count > 0);
 }
 
 /// Has the disk begin with what is complete. Not with the last page: the next write to it would wait
@@ -259,7 +269,7 @@ void AtomicFile::start_flushing() {
 }
 
 void AtomicFile::commit() {
-  flush();
+  write_out(nullptr, 0);
   if (durable_) flush_to_disk(descriptor_, name_);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     fail(name_, ": cannot be replaced: ", reason(errno));
@@ -305,9 +315,9 @@ void AtomicFolder::write_file(const fs::path& relative,
   make_folders(path.parent_path());
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.open()) fail(name, ": cannot be written: ", reason(errno));
-  for (const auto& piece : pieces) {
-    write_all(file, reinterpret_cast<const char*>(piece.data()), piece.size(), name);
-  }
+  std::vector<iovec> parts;
+  for (const auto& piece : pieces) parts.push_back(piece_of(piece.data(), piece.size()));
+  write_all(file, parts, name);
   if (durable_) flush_to_disk(file, name);
 }
 

@@ -51,7 +51,8 @@ class HeaderReader {
   explicit HeaderReader(const InputFile& file) : file_(file) {}
   /// `count` bytes from `offset`, good until the next call; the header of `bytes` that are read later.
   /// Where they are many it stays out of the system's cache: lone pages there would have the rest
-  /// read page by page.
+  /// read page by page. One reader for all headers of an array: a second one, of the same page, would
+  /// find it there still, and it would stay.
   std::span<const unsigned char> read(std::uint64_t offset, std::size_t count, std::uint64_t bytes);
 
  private:
@@ -89,7 +90,6 @@ class AtomicFile {
   void commit();
 
  private:
-  void flush();
   void write_out(const char* data, std::size_t count);
   void start_flushing();
 

@@ -45,6 +45,8 @@ class ZipReader {
   /// with it. After the last there is none, and the members fit together, or Error is thrown.
   /// One at a time: there may be so many that a list of them would take much memory.
   std::optional<ZipMember> next();
+  /// What follows a member's local header is likely to be there already.
+  HeaderReader& local_headers() { return local_; }
 
  private:
   /// Where a member is, and where the directory tells of it.
