@@ -40,7 +40,7 @@ struct Keep {
 
 /// One recorded operation: which nodes its inputs came from and the rule. A leaf (a parameter) is a
 /// node without inputs.
-class Node : public RefCounted {
+class Node : public RefCounted, public detail::GraphObject {
  public:
   /// What a node knows of one input of its operation.
   struct Input {
@@ -61,16 +61,17 @@ class Node : public RefCounted {
   DType dtype() const { return dtype_; }
   ///@}
   /// Whether no operation made it: a parameter.
-  bool is_leaf() const { return inputs_ == nullptr; }
+  bool is_leaf() const { return inputs().empty(); }
   /// In the order of the arguments.
-  std::span<const Input> inputs() const { return {inputs_, input_count_}; }
+  virtual std::span<const Input> inputs() const = 0;
   /// Runs the rule: from the gradient of the result those of the inputs that are wanted.
   virtual void apply(Pullback& back) const = 0;
 
  protected:
   /// For the constructor of a node: where its inputs are kept (in the node itself), which of
   /// `tensors` the rule reads, and the tensors.
-  void set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor* const> tensors);
+  static void set_inputs(std::span<Input> inputs, Keep keep,
+                         std::span<const Tensor* const> tensors);
   /// Keeps the result for the rule: its elements, not the tensor, which would hold this node for
   /// ever.
   void keep_output(const Tensor& output) {
@@ -82,13 +83,13 @@ class Node : public RefCounted {
   friend class Pullback;
   friend void destroy(Node* node) noexcept;
 
-  // In an order that leaves no gaps: large graphs are made of these.
+  // As few bytes as they can be, two lines of the cache with two inputs: large graphs are made of these.
   DType dtype_;
-  std::uint32_t input_count_ = 0;
   std::uint32_t output_version_ = 0;
-  Input* inputs_ = nullptr;
-  const char* name_;
-  Node* next_to_free_ = nullptr;
+  union {
+    const char* name_;
+    Node* next_to_free_;  // of one that nobody asks for its name any more
+  };
   Ref<Storage> output_;  // not the tensor: that would keep this node alive for ever
   Shape shape_;
 };
@@ -146,6 +147,7 @@ class RuleNode final : public Node {
     if (keep.output) keep_output(result);
   }
   void apply(Pullback& back) const override { rule_(back); }
+  std::span<const Input> inputs() const override { return inputs_; }
 
  private:
   [[no_unique_address]] Rule rule_;
@@ -164,6 +166,7 @@ class RuleListNode final : public Node {
     if (keep.output) keep_output(result);
   }
   void apply(Pullback& back) const override { rule_(back); }
+  std::span<const Input> inputs() const override { return inputs_; }
 
  private:
   Rule rule_;

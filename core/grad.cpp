@@ -65,9 +65,10 @@ class Route {
     while (!stack.empty()) {
       const std::int64_t position = stack.back().stop;
       const Stop& stop = at(position);
-      if (const std::size_t input = stack.back().next_input++; input < stop.node->inputs().size()) {
+      const std::span<const Node::Input> inputs = stop.node->inputs();
+      if (const std::size_t input = stack.back().next_input++; input < inputs.size()) {
         const std::size_t edge = stop.first_edge + input;
-        const Node* const below = stop.node->inputs()[input].node.get();
+        const Node* const below = inputs[input].node.get();
         if (!below) continue;
         edges_[edge] = visit(below);
         at(position).needed |= at(edges_[edge]).needed;
@@ -203,7 +204,7 @@ Stop& next_stop(Route& route, std::size_t left) {
     return route.at(route.order()[left - steps]).node;
   };
   if (left >= 12) {
-    fetch(node_after(12), 3);
+    fetch(node_after(12), 2);
     for (const Node::Input& input : node_after(8)->inputs()) {
       if (input.kept.defined()) fetch(&input.kept.storage(), 1);
     }
@@ -305,8 +306,6 @@ void Node::set_inputs(std::span<Input> inputs, Keep keep, std::span<const Tensor
       inputs[i].version = tensor.version();
     }
   }
-  inputs_ = inputs.data();
-  input_count_ = static_cast<std::uint32_t>(inputs.size());
 }
 
 void Pullback::throw_no_input(std::size_t index) const {

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "mnemo/core/detail/cached.hpp"
+#include "mnemo/core/detail/graph_object.hpp"
 #include "mnemo/core/detail/pages.hpp"
+#include "mnemo/core/detail/sanitized.hpp"
 #include "mnemo/core/detail/text.hpp"
 
 namespace mnemo {
@@ -38,28 +40,20 @@ SizeClass size_class(std::size_t bytes) {
 }
 
 // Fresh pages cost more than the arithmetic on them, and huge ones a fraction of that. Blocks that fill
-// huge pages have their own; those between are cut from slabs, one behind the other; what is smaller
-// than a few pages comes from malloc.
-constexpr std::size_t least_cut = std::size_t{16} << 10;
+// huge pages have their own; smaller ones are cut from slabs, one behind the other, so that what is
+// made together lies together. Small blocks have slabs of their own, where they keep no larger ones
+// from going back to the operating system.
+constexpr std::size_t least_large = std::size_t{16} << 10;
 constexpr std::size_t least_huge = 2 * detail::huge_page;
 constexpr std::size_t slab_bytes = 4 * least_huge;
 
-// The address sanitizer sees a write beyond a block only if it is malloc's.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool use_slabs = false;
-#elif defined(__has_feature)  // Clang
-constexpr bool use_slabs = !__has_feature(address_sanitizer);
-#else
-constexpr bool use_slabs = true;
-#endif
 bool is_cut(std::size_t block_bytes) {
-  return use_slabs && block_bytes >= least_cut && block_bytes < least_huge;
+  return !detail::address_sanitizer && block_bytes < least_huge;
 }
 
-void* system_allocate(std::size_t bytes, std::size_t alignment) {
-  void* const block = detail::allocate_pages(bytes, alignment, bytes >= least_huge).data;
-  if (!block) detail::fail("tensor: cannot allocate ", bytes, " bytes");
-  return block;
+void* expect_memory(void* memory, std::size_t bytes) {
+  if (!memory) detail::fail("tensor: cannot allocate ", bytes, " bytes");
+  return memory;
 }
 
 // The head of pages from which blocks are cut. They go back to the operating system together.
@@ -154,10 +148,12 @@ class Cache {
 
   void empty() noexcept {
     const std::lock_guard lock(lock_);
-    for (Slab* slab = slabs_; slab;) {
-      Slab* const next = slab->next;
-      if (slab->in_use == 0) release(*slab);
-      slab = next;
+    for (Slab* slab : slabs_) {
+      while (slab) {
+        Slab* const next = slab->next;
+        if (slab->in_use == 0) release(*slab);
+        slab = next;
+      }
     }
     for (Free* const first : free_) {
       for (Free* block = first; block && !is_cut(block->bytes);) {
@@ -176,26 +172,32 @@ class Cache {
 
  private:
   void* fresh(std::size_t block_bytes) {
-    if (!is_cut(block_bytes)) return system_allocate(block_bytes, 64);
-    const std::lock_guard lock(lock_);
-    if (!slabs_ || !slabs_->has_room(block_bytes)) {
-      slabs_ = new (system_allocate(slab_bytes, slab_bytes)) Slab{slabs_};
+    if (!is_cut(block_bytes)) {
+      return expect_memory(detail::allocate_pages(block_bytes, 64, block_bytes >= least_huge).data,
+                           block_bytes);
     }
-    ++slabs_->in_use;
-    return slabs_->at(std::exchange(slabs_->cut, slabs_->cut + block_bytes));
+    const std::lock_guard lock(lock_);
+    Slab*& slab = slabs_of(block_bytes);
+    if (!slab || !slab->has_room(block_bytes)) {
+      slab = new (expect_memory(detail::map_slab(slab_bytes), slab_bytes)) Slab{slab};
+    }
+    ++slab->in_use;
+    return slab->at(std::exchange(slab->cut, slab->cut + block_bytes));
   }
+
+  Slab*& slabs_of(std::size_t block_bytes) { return slabs_[block_bytes < least_large ? 0 : 1]; }
 
   // For a slab none of whose blocks is in use: all of them are listed.
   void release(Slab& slab) {
+    Slab** link = &slabs_of(reinterpret_cast<Free*>(slab.at(header_bytes))->bytes);
     for (std::size_t offset = header_bytes; offset < slab.cut;) {
       auto* const block = reinterpret_cast<Free*>(slab.at(offset));
       offset += block->bytes;
       unlist(block);
     }
-    Slab** link = &slabs_;
     while (*link != &slab) link = &(*link)->next;
     *link = slab.next;
-    std::free(&slab);
+    munmap(&slab, slab_bytes);
   }
 
   void list(void* block, std::size_t block_bytes) {
@@ -214,7 +216,7 @@ class Cache {
 
   BriefLock lock_;
   std::array<Free*, 64 * 8 + 9> free_{};
-  Slab* slabs_ = nullptr;  // the first one is being cut
+  std::array<Slab*, 2> slabs_{};  // of small and of larger blocks; the first ones are being cut
   std::size_t limit_ = std::size_t{2} << 30;
   memory::Statistics statistics_{};
 };
@@ -269,7 +271,10 @@ namespace memory {
 
 Statistics statistics() { return cache().statistics(); }
 void set_cache_limit(std::size_t bytes) { cache().set_limit(bytes); }
-void empty_cache() { cache().empty(); }
+void empty_cache() {
+  cache().empty();
+  detail::return_graph_objects();
+}
 
 }  // namespace memory
 }  // namespace mnemo

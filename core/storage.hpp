@@ -53,12 +53,14 @@ struct Statistics {
 /// As of now, of all threads together.
 Statistics statistics();
 
-/// The most bytes of free blocks to keep. Default 2 GiB. Blocks of 16 KiB to 4 MiB share huge pages,
-/// 16 MiB at a time, and are given back with the last of their neighbours: while one of these is in
-/// use, the others are kept, and count as cached, beyond the limit too.
+/// The most bytes of free blocks to keep. Default 2 GiB. Blocks of less than 16 KiB share huge pages,
+/// 16 MiB at a time, and so do larger ones of less than 4 MiB. They are given back with the last of
+/// their neighbours: while one of these is in use, the others are kept, and count as cached, beyond
+/// the limit too.
 void set_cache_limit(std::size_t bytes);
 
-/// Gives every free block back to the operating system that shares no pages with a block in use.
+/// Gives every free block back to the operating system that shares no pages with a block in use, and
+/// what graphs that are gone have left, beside what other threads keep at hand of it.
 void empty_cache();
 
 }  // namespace memory

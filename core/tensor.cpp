@@ -19,6 +19,7 @@ class Leaf final : public Node {
  public:
   using Node::Node;
   void apply(Pullback&) const override {}
+  std::span<const Input> inputs() const override { return {}; }
 };
 
 std::size_t checked_bytes(const Shape& shape, DType dtype) {

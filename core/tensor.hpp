@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "mnemo/core/detail/graph_object.hpp"
 #include "mnemo/core/dtype.hpp"
 #include "mnemo/core/error.hpp"
 #include "mnemo/core/ref.hpp"
@@ -46,7 +47,7 @@ class Tensor {
   /// Length of one axis; -1 is the last. Throws Error if there is no such axis.
   std::int64_t size(std::int64_t axis, const char* caller = __builtin_FUNCTION()) const;
   /// The number of elements: the product of the lengths, 1 for rank 0.
-  std::int64_t elements() const { return body().elements; }
+  std::int64_t elements() const { return body().shape.elements(); }
   /// The size of the elements: elements() times item_size(dtype()).
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * item_size(dtype()); }
 
@@ -130,15 +131,11 @@ class Tensor {
   Tensor with_node(Ref<Node> node) &&;
 
  private:
-  // In an order that leaves no gaps: large graphs are made of these.
-  struct Body : RefCounted {
+  // One line of the cache: large graphs are made of these.
+  struct Body : RefCounted, detail::GraphObject {
     Body(Ref<Storage> storage_, Shape&& shape_, DType dtype_)
-        : dtype(dtype_),
-          elements(shape_.elements()),
-          storage(std::move(storage_)),
-          shape(std::move(shape_)) {}
+        : dtype(dtype_), storage(std::move(storage_)), shape(std::move(shape_)) {}
     DType dtype;
-    std::int64_t elements;
     Ref<Storage> storage;
     Ref<Node> node;  // null outside the graph
     Shape shape;

@@ -2,7 +2,9 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 
 namespace mnemo::detail {
@@ -23,6 +25,20 @@ inline Pages allocate_pages(std::size_t bytes, std::size_t alignment, bool huge)
   void* const data = std::aligned_alloc(alignment, rounded);
   if (data && huge) madvise(data, rounded, MADV_HUGEPAGE);  // advice: it may go unheard
   return {data, rounded};
+}
+
+/// `bytes`, a power of two and aligned to it, in huge pages; or null. Unlike what comes from malloc, it
+/// goes back to the operating system with munmap.
+inline void* map_slab(std::size_t bytes) {
+  void* const mapped =
+      mmap(nullptr, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(mapped);
+  const std::size_t before = -std::bit_cast<std::uintptr_t>(begin) & (bytes - 1);
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + bytes, bytes - before);
+  madvise(begin + before, bytes, MADV_HUGEPAGE);
+  return begin + before;
 }
 
 }  // namespace mnemo::detail
