@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mnemo/core/arithmetic.hpp"
+#include "mnemo/core/differentiable.hpp"
 #include "mnemo/core/grad.hpp"
 #include "mnemo/core/reduce.hpp"
 #include "mnemo/core/storage.hpp"
@@ -93,6 +94,24 @@ TEST_CASE("a tensor of a thread comes and goes after all else of it") {
     }).join();
     CHECK(is_right);
   }
+}
+
+TEST_CASE("a rule may capture what is aligned to more than a pointer") {
+  struct alignas(128) Factor {
+    double values[40];  // more than a small node has
+  };
+  const Tensor x = ones({2}).set_requires_grad();
+  std::vector<Tensor> results;
+  for (int i = 0; i < 20; ++i) {
+    Factor factor{};
+    factor.values[39] = i;
+    const auto rule = [factor](Pullback& back) {
+      CHECK(reinterpret_cast<std::uintptr_t>(&factor) % alignof(Factor) == 0);
+      back.to(0, [&] { return back.gradient() * factor.values[39]; });
+    };
+    results.push_back(sum(record("scaled", x.detach() * static_cast<double>(i), {}, rule, x)));
+  }
+  for (int i = 0; i < 20; ++i) CHECK(grad(results[i], {x})[0].at({1}) == i);
 }
 
 TEST_CASE("what a large graph took goes back to the operating system") {

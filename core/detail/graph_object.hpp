@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <new>
 
 namespace mnemo::detail {
 
@@ -9,6 +10,14 @@ namespace mnemo::detail {
 struct GraphObject {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* object, std::size_t bytes) noexcept;
+  // For a rule that captures what is aligned more than usual.
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return ::operator new(bytes, alignment);
+  }
+  static void operator delete(void* object, std::size_t bytes,
+                              std::align_val_t alignment) noexcept {
+    ::operator delete(object, bytes, alignment);
+  }
 };
 
 /// Gives what is left of graphs that are gone back to the operating system, but what another thread
