@@ -8,11 +8,11 @@
 #include "mnemo/core/detail/parallel.hpp"
 #include "mnemo/core/detail/scratch.hpp"
 #include "mnemo/core/detail/winograd.hpp"
+#include "mnemo/core/detail/winograd_tiles.hpp"
 
 namespace mnemo::detail {
 namespace {
 
-constexpr std::int64_t tile = 4;
 constexpr std::int64_t longest_kernel = 9;
 constexpr std::int64_t most_filter_floats = 1 << 26;  // at their points
 constexpr std::int64_t chunk_floats = 1 << 20;  // of transformed samples, for the gradient of w
@@ -33,36 +33,6 @@ struct Side {
   std::int64_t lanes() const { return blocks() * lane_count; }  // channels, padded with zeros
   std::int64_t width() const { return windows() * lanes(); }    // of a transformed tile's row
   std::int64_t sample() const { return all_channels * y.size * x.size; }
-};
-
-// Tiles of 4x4 results cover the planes of one side ("tiled"); the other is read in windows of
-// R + 3 by R + 3 that start at the same positions, and R further for each part of the filter.
-struct Tiles {
-  std::int64_t down, across;
-};
-
-// Some samples, or some tile rows of one.
-struct Run {
-  std::int64_t first_sample, samples, first_row, rows;
-};
-
-struct Cut {
-  std::int64_t samples, rows, sample_runs, row_runs;
-
-  Cut(std::int64_t batch, const Tiles& tiles, std::int64_t wanted) {
-    const std::int64_t all = tiles.down * tiles.across;
-    sample_runs = ceil_div(batch, std::clamp<std::int64_t>(wanted / all, 1, batch));
-    row_runs = ceil_div(tiles.down, std::max<std::int64_t>(wanted / tiles.across, 1));
-    samples = ceil_div(batch, sample_runs);
-    sample_runs = ceil_div(batch, samples);
-    rows = ceil_div(tiles.down, row_runs);
-    row_runs = ceil_div(tiles.down, rows);
-  }
-  std::int64_t runs() const { return sample_runs * row_runs; }
-  Run run(std::int64_t batch, const Tiles& tiles, std::int64_t index) const {
-    const std::int64_t sample = index / row_runs * samples, row = index % row_runs * rows;
-    return {sample, std::min(samples, batch - sample), row, std::min(rows, tiles.down - row)};
-  }
 };
 
 // The matrices of a transform: one [rows, width] for each pair of points. The distance between them
@@ -103,10 +73,11 @@ inline void both_ways(const float* window, std::int64_t row_stride, const Transf
   for (int i = 0; i < to; ++i) transform(half[i], out[i]);
 }
 
-// Images of a run to the rows of `matrices`, one row per tile, transformed by `transform`.
+// Images of a run, of which `order` may have more, to the rows of `matrices`, one row per tile,
+// transformed by `transform`.
 template <int from, int to, class Transform>
 void transform_images(const Side& side, const Run& run, const Tiles& tiles, const float* images,
-                      const Matrices& matrices, std::int64_t first_tile,
+                      const Matrices& matrices, const TileOrder& order,
                       const Transform& transform) {
   constexpr std::int64_t taps = from - tile + 1;  // of a part of the filter
   const std::int64_t lanes_size = LaneImage::size(side.y, side.x);
@@ -123,10 +94,11 @@ void transform_images(const Side& side, const Run& run, const Tiles& tiles, cons
         const float* const plane =
             lanes + window / (side.parts * side.parts) * image.plane_stride() +
             part / side.parts * taps * image.row_stride() + part % side.parts * taps * lane_count;
-        float* row = matrices.data + (first_tile + s * run.rows * tiles.across) * matrices.width +
-                     window * side.lanes() + channel;
+        float* const first = matrices.data + window * side.lanes() + channel;
         for (std::int64_t ty = 0; ty < run.rows; ++ty) {
-          for (std::int64_t tx = 0; tx < tiles.across; ++tx, row += matrices.width) {
+          for (std::int64_t tx = 0; tx < tiles.across; ++tx) {
+            float* const row =
+                first + order.row(run.first_sample + s, run.first_row + ty, tx) * matrices.width;
             Lanes out[to][to];
             both_ways<from, to>(plane + ty * tile * image.row_stride() + tx * tile * lane_count,
                                 image.row_stride(), transform, out);
@@ -143,7 +115,8 @@ void transform_images(const Side& side, const Run& run, const Tiles& tiles, cons
 // Rows of `matrices`, one per tile, to results and images.
 template <int R>
 void results_to_images(const Side& side, const Run& run, const Tiles& tiles,
-                       const Matrices& matrices, const float* bias, float* images) {
+                       const Matrices& matrices, const TileOrder& order, const float* bias,
+                       float* images) {
   using W = Winograd<R>;
   float* const lanes = scratch<float>(Slot::planes, LaneImage::size(side.y, side.x));
   const LaneImage image = lane_image(side);
@@ -153,10 +126,11 @@ void results_to_images(const Side& side, const Run& run, const Tiles& tiles,
       const std::int64_t channel = block * lane_count;
       for (std::int64_t phase = 0; phase < side.phases(); ++phase) {
         float* const plane = lanes + phase * image.plane_stride();
-        const float* row = matrices.data + s * run.rows * tiles.across * matrices.width +
-                           phase * side.lanes() + channel;
+        const float* const first = matrices.data + phase * side.lanes() + channel;
         for (std::int64_t ty = 0; ty < run.rows; ++ty) {
-          for (std::int64_t tx = 0; tx < tiles.across; ++tx, row += matrices.width) {
+          for (std::int64_t tx = 0; tx < tiles.across; ++tx) {
+            const float* const row =
+                first + order.row(run.first_sample + s, run.first_row + ty, tx) * matrices.width;
             Lanes half[tile][W::points], out[tile];
             for (int j = 0; j < W::points; ++j) {
               Lanes z[W::points], y[tile];
@@ -269,17 +243,27 @@ void transform_filters(const ConvGeometry& g, const float* w, bool back, const S
 
 // products = values * filters at a pair of points, in pieces: small enough for OpenBLAS to take them
 // without copying, and for sums over many channels to round like sums over few.
-void multiply(std::int64_t rows, const Matrices& values, const Matrices& filters, std::int64_t i,
+void multiply(const Rows& rows, const Matrices& values, const Matrices& filters, std::int64_t i,
               const Matrices& products) {
-  const std::int64_t most = unpacked_volume / (rows * products.width) / 8 * 8;
+  if (rows.count == 0) return;
+  const std::int64_t most = unpacked_volume / (rows.count * products.width) / 8 * 8;
   const std::int64_t calls = ceil_div(values.width, std::clamp<std::int64_t>(most, 8, 32));
   const std::int64_t step = ceil_div(ceil_div(values.width, calls), 8) * 8;
   for (std::int64_t k = 0; k < values.width; k += step) {
-    gemm_serial(false, false, rows, products.width, std::min(step, values.width - k), 1.0f,
-                values.data + i * values.distance + k, values.width,
+    gemm_serial(false, false, rows.count, products.width, std::min(step, values.width - k), 1.0f,
+                values.data + i * values.distance + rows.begin * values.width + k, values.width,
                 filters.data + i * filters.distance + k * filters.width, filters.width,
-                k == 0 ? 0.0f : 1.0f, products.data + i * products.distance, products.width);
+                k == 0 ? 0.0f : 1.0f,
+                products.data + i * products.distance + rows.begin * products.width,
+                products.width);
   }
+}
+
+// The tiles that the products at the pair of points i are wanted for.
+template <int R>
+Rows wanted(const TileOrder& order, std::int64_t i) {
+  using W = Winograd<R>;
+  return order.rows(i / W::points == W::infinity, i % W::points == W::infinity);
 }
 
 // Correlation of `from` with the transformed filters.
@@ -290,18 +274,18 @@ void correlate(std::int64_t batch, const Side& source, const Side& target, const
   const Cut cut(batch, tiles, wanted_tiles(source.width(), target.width()));
   parallel_blocks(cut.runs(), [&](std::int64_t index) {
     const Run run = cut.run(batch, tiles, index);
-    const std::int64_t rows = run.samples * run.rows * tiles.across;
+    const TileOrder order(run, tiles);
     Side read = source, written = target;
     place_tiles(run, tiles, R * source.parts - 1, read.y, read.x);
     place_tiles(run, tiles, 0, written.y, written.x);
-    const Matrices values(Slot::columns, W::points, rows, source.width());
-    const Matrices products(Slot::product, W::points, rows, target.width());
-    transform_images<W::points, W::points>(read, run, tiles, from, values, 0,
+    const Matrices values(Slot::columns, W::points, order.count(), source.width());
+    const Matrices products(Slot::product, W::points, order.count(), target.width());
+    transform_images<W::points, W::points>(read, run, tiles, from, values, order,
                                            [](const auto& d, auto& z) { W::values(d, z); });
     for (int i = 0; i < W::points * W::points; ++i) {
-      multiply(rows, values, filters, i, products);
+      multiply(wanted<R>(order, i), values, filters, i, products);
     }
-    results_to_images<R>(written, run, tiles, products, bias, to);
+    results_to_images<R>(written, run, tiles, products, order, bias, to);
   });
 }
 
@@ -347,10 +331,6 @@ std::int64_t taps(const ConvGeometry& g) { return ceil_div(g.kernel_height, g.st
 template <int R>
 std::int64_t parts(const ConvGeometry& g) {
   return ceil_div(taps(g), R);
-}
-
-Tiles tiles_of(std::int64_t rows, std::int64_t columns) {
-  return {ceil_div(rows, tile), ceil_div(columns, tile)};
 }
 
 // x as it is read by windows, or written from the turned filters: its first place then belongs to
@@ -410,34 +390,37 @@ void weight(const ConvGeometry& g, const float* x, const float* u, float* w) {
   const Matrices sums(Slot::partial, W::points, in.width(), out.width());
   for (std::int64_t chunk = 0; chunk < cut.runs(); ++chunk) {
     const Run run = cut.run(g.batch, tiles, chunk);
+    const TileOrder order(run, tiles);
     // One sample, or one tile row, of one side.
     const std::int64_t pieces = run.samples > 1 ? run.samples : run.rows;
     parallel_blocks(2 * pieces, [&](std::int64_t index) {
       const std::int64_t piece = index / 2;
       const Run part = run.samples > 1 ? Run{run.first_sample + piece, 1, run.first_row, run.rows}
                                        : Run{run.first_sample, 1, run.first_row + piece, 1};
-      const std::int64_t first_tile = piece * part.rows * tiles.across;
       Side side = index % 2 == 0 ? in : out;
       place_tiles(part, tiles, index % 2 == 0 ? R * in.parts - 1 : 0, side.y, side.x);
       if (index % 2 == 0) {
-        transform_images<W::points, W::points>(side, part, tiles, x, values, first_tile,
+        transform_images<W::points, W::points>(side, part, tiles, x, values, order,
                                                [](const auto& d, auto& z) { W::values(d, z); });
       } else {
-        transform_images<tile, W::points>(side, part, tiles, u, slopes, first_tile,
+        transform_images<tile, W::points>(side, part, tiles, u, slopes, order,
                                           [](const auto& d, auto& z) { W::from_results(d, z); });
       }
     });
-    const std::int64_t rows = run.samples * run.rows * tiles.across;
     const std::int64_t unpacked = unpacked_volume / (in.width() * out.width());
     const std::int64_t step = unpacked < 16 ? 128 : std::min<std::int64_t>(unpacked, 128);
     parallel_blocks(pairs, [&](std::int64_t i) {
-      for (std::int64_t row = 0; row < rows; row += step) {
-        gemm_serial(true, false, in.width(), sums.width, std::min(step, rows - row), 1.0f,
+      const Rows rows = wanted<R>(order, i);
+      std::int64_t done = 0;
+      do {  // once at least, to begin with zeros
+        const std::int64_t row = rows.begin + done;
+        gemm_serial(true, false, in.width(), sums.width, std::min(step, rows.count - done), 1.0f,
                     values.data + i * values.distance + row * values.width, values.width,
                     slopes.data + i * slopes.distance + row * slopes.width, slopes.width,
-                    chunk == 0 && row == 0 ? 0.0f : 1.0f, sums.data + i * sums.distance,
+                    chunk == 0 && done == 0 ? 0.0f : 1.0f, sums.data + i * sums.distance,
                     sums.width);
-      }
+        done += step;
+      } while (done < rows.count);
     });
   }
   write_filters<R>(g, in, out, sums, w);

@@ -20,6 +20,7 @@ struct Winograd {
   static_assert(R == 2 || R == 3);
   static constexpr int results = 4;
   static constexpr int points = R + 3;
+  static constexpr int infinity = 4;  // that point's number: only the last result depends on it
   static constexpr float a = R == 3 ? 0.625f : 0.5f, b = 1.5f;
   static constexpr float a2 = a * a, b2 = b * b;
 
