@@ -51,10 +51,10 @@ class Node : public RefCounted, public detail::GraphObject {
 
   /// `name` of the operation, a string literal, and shape and dtype of its result.
   Node(const char* name, const Shape& shape, DType dtype)
-      : dtype_(dtype), name_(name), shape_(shape) {}
+      : dtype_(dtype), name_or_next_{.name = name}, shape_(shape) {}
   virtual ~Node() = default;
 
-  const char* name() const { return name_; }  ///< of the operation, for messages
+  const char* name() const { return name_or_next_.name; }  ///< of the operation, for messages
   ///@{
   /// Of the result, and so of the gradient that `apply` works with.
   const Shape& shape() const { return shape_; }
@@ -87,9 +87,9 @@ class Node : public RefCounted, public detail::GraphObject {
   DType dtype_;
   std::uint32_t output_version_ = 0;
   union {
-    const char* name_;
-    Node* next_to_free_;  // of one that nobody asks for its name any more
-  };
+    const char* name;
+    Node* next_to_free;  // of one that nobody asks for its name any more
+  } name_or_next_;
   Ref<Storage> output_;  // not the tensor: that would keep this node alive for ever
   Shape shape_;
 };

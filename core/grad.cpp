@@ -353,13 +353,13 @@ bool any_requires_grad(std::span<const Tensor* const> tensors) {
 void destroy(Node* node) noexcept {
   thread_local Node* waiting = nullptr;
   thread_local bool draining = false;
-  node->next_to_free_ = waiting;
+  node->name_or_next_.next_to_free = waiting;
   waiting = node;
   if (draining) return;
   draining = true;
   while (waiting) {
     Node* const next = waiting;
-    waiting = next->next_to_free_;
+    waiting = next->name_or_next_.next_to_free;
     delete next;
   }
   draining = false;
