@@ -14,9 +14,8 @@ struct GraphObject {
   static void* operator new(std::size_t bytes, std::align_val_t alignment) {
     return ::operator new(bytes, alignment);
   }
-  static void operator delete(void* object, std::size_t bytes,
-                              std::align_val_t alignment) noexcept {
-    ::operator delete(object, bytes, alignment);
+  static void operator delete(void* object, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(object, alignment);
   }
 };
 
