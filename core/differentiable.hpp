@@ -83,7 +83,8 @@ class Node : public RefCounted, public detail::GraphObject {
   friend class Pullback;
   friend void destroy(Node* node) noexcept;
 
-  // As few bytes as they can be, two lines of the cache with two inputs: large graphs are made of these.
+  // As few bytes as they can be: large graphs are made of these. With two inputs and a rule that
+  // captures nothing, a node fills two lines of the cache.
   DType dtype_;
   std::uint32_t output_version_ = 0;
   union {
